@@ -3,7 +3,7 @@ add_library(kiln_flags INTERFACE)
 target_include_directories(kiln_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
 target_compile_options(kiln_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wimplicit-fallthrough $<$<BOOL:${KILN_WERROR}>:-Werror>)
+  -Wimplicit-fallthrough -Wno-missing-field-initializers $<$<BOOL:${KILN_WERROR}>:-Werror>)
 target_compile_definitions(kiln_flags INTERFACE _FILE_OFFSET_BITS=64)
 if(KILN_SANITIZE)
   add_compile_options(-fsanitize=${KILN_SANITIZE} -fno-omit-frame-pointer)

@@ -16,9 +16,9 @@ std::string CheckMessage(fmt::format_string<Args...> format, Args&&... args) {
 
 /// An invariant of our own code; stays on in release builds. The optional message is fmt-formatted and is
 /// only evaluated on failure.
-#define KILN_CHECK(condition, ...)                                                    \
-  do {                                                                                \
-    if (!(condition)) [[unlikely]]                                                    \
-      ::kiln::detail::CheckFailed(__FILE__, __LINE__, #condition,                     \
-                                  ::kiln::detail::CheckMessage(__VA_ARGS__));         \
+#define KILN_CHECK(condition, ...)                                            \
+  do {                                                                        \
+    if (!(condition)) [[unlikely]]                                            \
+      ::kiln::detail::CheckFailed(__FILE__, __LINE__, #condition,             \
+                                  ::kiln::detail::CheckMessage(__VA_ARGS__)); \
   } while (false)

@@ -37,13 +37,13 @@ std::string ContextText(fmt::format_string<Args...> format, Args&&... args) {
 /// the temporaries of the outer expression when the inner one returns).
 #define KILN_TRY(expression, ...) KILN_TRY_IMPL_(__COUNTER__, expression __VA_OPT__(, ) __VA_ARGS__)
 #define KILN_TRY_IMPL_(n, expression, ...) KILN_TRY_IMPL2_(n, expression __VA_OPT__(, ) __VA_ARGS__)
-#define KILN_TRY_IMPL2_(n, expression, ...)                                               \
-  __extension__({                                                                         \
-    auto kiln_try_##n = (expression);                                                     \
-    if (!kiln_try_##n.has_value()) [[unlikely]]                                           \
-      return std::unexpected<::kiln::Error>(                                              \
+#define KILN_TRY_IMPL2_(n, expression, ...)                                                   \
+  __extension__({                                                                             \
+    auto kiln_try_##n = (expression);                                                         \
+    if (!kiln_try_##n.has_value()) [[unlikely]]                                               \
+      return std::unexpected<::kiln::Error>(                                                  \
           std::move(kiln_try_##n).error().Context(::kiln::detail::ContextText(__VA_ARGS__))); \
-    ::kiln::detail::TakeValue(std::move(kiln_try_##n));                                   \
+    ::kiln::detail::TakeValue(std::move(kiln_try_##n));                                       \
   })
 
 }  // namespace kiln

@@ -23,15 +23,18 @@ std::optional<Int> ParseWhole(std::string_view text, int base) {
 // A non-negative decimal number with an optional fraction, and the rest of the text after it.
 std::optional<double> TakeNumber(std::string_view& text) {
   size_t length = 0;
-  while (length < text.size() && ((text[length] >= '0' && text[length] <= '9') || text[length] == '.')) ++length;
+  while (length < text.size() && ((text[length] >= '0' && text[length] <= '9') || text[length] == '.'))
+    ++length;
   double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + length, value, std::chars_format::fixed);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + length, value, std::chars_format::fixed);
   if (error != std::errc() || length == 0 || end != text.data() + length) return std::nullopt;
   text.remove_prefix(length);
   return value;
 }
 
-// Length of the valid UTF-8 sequence at the front of `text`, or 0. RFC 3629: no overlong forms, no surrogates.
+// Length of the valid UTF-8 sequence at the front of `text`, or 0. RFC 3629: no overlong forms, no
+// surrogates.
 size_t Utf8Length(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto tail = [&](size_t i) { return i < text.size() && (byte(i) & 0xC0U) == 0x80; };
@@ -125,15 +128,21 @@ std::string ReplaceAll(std::string_view text, std::string_view from, std::string
   }
 }
 
-std::optional<uint64_t> ParseUnsigned(std::string_view text, int base) { return ParseWhole<uint64_t>(text, base); }
-std::optional<int64_t> ParseSigned(std::string_view text, int base) { return ParseWhole<int64_t>(text, base); }
+std::optional<uint64_t> ParseUnsigned(std::string_view text, int base) {
+  return ParseWhole<uint64_t>(text, base);
+}
+std::optional<int64_t> ParseSigned(std::string_view text, int base) {
+  return ParseWhole<int64_t>(text, base);
+}
 
 std::optional<uint64_t> ParseSize(std::string_view text) {
   const auto number = TakeNumber(text);
   if (!number) return std::nullopt;
   std::string unit = AsciiLower(Trim(text));
-  if (unit.ends_with("ib")) unit.resize(unit.size() - 2);
-  else if (unit.size() > 1 && unit.ends_with('b')) unit.pop_back();
+  if (unit.ends_with("ib"))
+    unit.resize(unit.size() - 2);
+  else if (unit.size() > 1 && unit.ends_with('b'))
+    unit.pop_back();
   static constexpr std::string_view kUnits = "kmgtp";
   double scale = 1;
   if (!unit.empty() && unit != "b") {
@@ -150,12 +159,18 @@ std::optional<int64_t> ParseDurationNs(std::string_view text) {
   const auto number = TakeNumber(text);
   if (!number) return std::nullopt;
   double scale = 1e9;
-  if (text == "ms") scale = 1e6;
-  else if (text == "us") scale = 1e3;
-  else if (text == "m" || text == "min") scale = 60e9;
-  else if (text == "h") scale = 3600e9;
-  else if (text == "d") scale = 86400e9;
-  else if (!text.empty() && text != "s") return std::nullopt;
+  if (text == "ms")
+    scale = 1e6;
+  else if (text == "us")
+    scale = 1e3;
+  else if (text == "m" || text == "min")
+    scale = 60e9;
+  else if (text == "h")
+    scale = 3600e9;
+  else if (text == "d")
+    scale = 86400e9;
+  else if (!text.empty() && text != "s")
+    return std::nullopt;
   const double ns = *number * scale;
   if (ns >= 9.2e18) return std::nullopt;
   return static_cast<int64_t>(ns);
@@ -221,8 +236,10 @@ std::string ToValidUtf8(std::string_view text) {
   out.reserve(text.size());
   while (!text.empty()) {
     const size_t length = Utf8Length(text);
-    if (length == 0) out += "\xEF\xBF\xBD";
-    else out += text.substr(0, length);
+    if (length == 0)
+      out += "\xEF\xBF\xBD";
+    else
+      out += text.substr(0, length);
     text.remove_prefix(std::max<size_t>(length, 1));
   }
   return out;

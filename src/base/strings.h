@@ -35,8 +35,8 @@ std::string FormatSize(uint64_t bytes);
 /// Quotes for a POSIX shell; plain words stay as they are.
 std::string ShellQuote(std::string_view word);
 std::string ShellJoin(const std::vector<std::string>& words);
-/// Replaces control bytes, ESC and C1 codes by visible \xNN so that untrusted text can be shown on a terminal;
-/// keeps tab and newline. Valid UTF-8 passes; broken bytes are shown as \xNN.
+/// Replaces control bytes, ESC and C1 codes by visible \xNN so that untrusted text can be shown on a
+/// terminal; keeps tab and newline. Valid UTF-8 passes; broken bytes are shown as \xNN.
 std::string Printable(std::string_view text);
 bool IsValidUtf8(std::string_view text);
 /// Broken UTF-8 becomes U+FFFD: for JSON strings made from untrusted bytes.
