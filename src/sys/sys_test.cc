@@ -10,6 +10,7 @@
 #include "sys/files.h"
 #include "sys/loop.h"
 #include "sys/process.h"
+#include "sys/stream.h"
 
 namespace kiln::sys {
 namespace {
@@ -205,6 +206,26 @@ TEST_F(SysTest, LoopHearsSignalsAndChildren) {
   auto watch = loop->Watch(child->pidfd(), EPOLLIN, [&](uint32_t) { ended = child->Poll().has_value(); });
   EXPECT_TRUE(*loop->RunUntil([&] { return ended; }, clock_.Now() + seconds(10)));
   EXPECT_EQ(child->Poll()->code, 7);
+}
+
+TEST_F(SysTest, StreamsQueueAndTellTheEnd) {
+  auto loop = *Loop::Create(clock_);
+  SocketEnds ends = *SocketPair();
+  size_t received = 0;
+  bool drained = false;
+  std::string reason;
+  auto left =
+      *Stream::Create(*loop, std::move(ends.ours),
+                      {.bytes = [](std::string_view) {}, .closed = {}, .drained = [&] { drained = true; }});
+  const auto right = *Stream::Create(*loop, std::move(ends.theirs),
+                               {.bytes = [&](std::string_view bytes) { received += bytes.size(); },
+                                .closed = [&](std::string_view why) { reason = why; }});
+  left->Write(std::string(5'000'000, 'x'));
+  EXPECT_GT(left->queued(), 0U);
+  EXPECT_TRUE(*loop->RunUntil([&] { return received == 5'000'000 && drained; }, clock_.Now() + seconds(10)));
+  left.reset();
+  EXPECT_TRUE(*loop->RunUntil([&] { return !reason.empty(); }, clock_.Now() + seconds(10)));
+  EXPECT_EQ(reason, "end of file");
 }
 
 TEST(FakeSpawner, AnswersFromItsScript) {
