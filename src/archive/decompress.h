@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace kiln::archive {
+
+/// One stream of compressed bytes, told apart by how it begins.
+enum class Compression {
+  kGzip,       ///< RFC 1952.
+  kXz,         ///< The .xz file format of XZ Utils.
+  kLzma,       ///< The older "LZMA alone" format (.lzma).
+  kBzip2,      ///< "BZh".
+  kLz4,        ///< The LZ4 frame format, magic 0x184D2204.
+  kLz4Legacy,  ///< The frame of `lz4 -l`, magic 0x184C2102: what kernel images use.
+  kLzop,       ///< The file format of lzop(1): what CONFIG_KERNEL_LZO uses.
+  kZstd,       ///< RFC 8878.
+};
+
+/// "gzip", "xz", "lzma", "bzip2", "lz4", "lz4 (legacy)", "lzop", "zstd".
+std::string_view Name(Compression compression);
+
+/// Nothing when the bytes begin like none of them.
+std::optional<Compression> DetectCompression(std::string_view bytes);
+
+struct DecompressOptions {
+  uint64_t max_output = uint64_t{1} << 30;  ///< More than that is an error, whatever the stream says.
+  uint64_t size_hint = 0;                   ///< Expected size, only to allocate once; never trusted.
+};
+
+struct Decompressed {
+  std::string bytes;
+  Compression compression = Compression::kGzip;
+  size_t consumed = 0;  ///< Bytes of the input that the stream took; what follows is not looked at.
+};
+
+/// Unpacks the stream that `input` begins with. What follows the stream is ignored: kernel images have a size
+/// or padding there. Further streams in a row (a multi-member gzip) are not read. Checksums are verified
+/// where the format has them. Errors: kCorrupt when the bytes are no known stream, are damaged ("damaged xz
+/// data") or end early ("truncated"); kUnsupported when the stream needs more than `max_output` bytes or more
+/// than 512 MiB of working memory.
+Result<Decompressed> Decompress(std::string_view input, const DecompressOptions& options = {});
+
+}  // namespace kiln::archive
