@@ -1,0 +1,175 @@
+#include "rootfs/plan.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "sys/files.h"
+
+namespace kiln::rootfs {
+namespace {
+
+constexpr std::string_view kRoot = "/kiln/root";
+constexpr std::string_view kLower = "/kiln/lower";
+constexpr std::string_view kUpper = "/kiln/upper";
+
+bool IsBelow(std::string_view path, std::string_view folder) {
+  if (folder == "/") return true;
+  return path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
+}
+
+// The root below the overlay never changes under the guest by its own doing, so it may be cached without
+// asking the host again; what is written back must not be.
+std::string NinePOptions(bool writable) {
+  return fmt::format("trans=virtio,version=9p2000.L,msize=512000,cache={}", writable ? "mmap" : "loose");
+}
+
+class Planner {
+ public:
+  Planner(const RootRequest& request, const GuestAbilities& guest) : request_(request), guest_(guest) {}
+
+  Result<RootPlan> Make(const HostHas& host_has) {
+    if (!guest_.nine_p && (request_.kind == RootKind::kHost || request_.kind == RootKind::kDirectory)) {
+      return MakeError(ErrorCode::kUnsupported, "this kernel has no 9p file system, so it can't see {}",
+                       request_.kind == RootKind::kHost ? "the host's files" : request_.path)
+          .Hint(
+              "build it with CONFIG_NET_9P=y CONFIG_NET_9P_VIRTIO=y CONFIG_9P_FS=y, or use --root initramfs "
+              "or --root IMAGE (a disk image)");
+    }
+    if (!guest_.nine_p && !request_.shares.empty()) {
+      return MakeError(ErrorCode::kUnsupported,
+                       "this kernel has no 9p file system, so {} can't be shared with it",
+                       request_.shares[0].host_path)
+          .Hint("build it with CONFIG_NET_9P=y CONFIG_NET_9P_VIRTIO=y CONFIG_9P_FS=y");
+    }
+    base_ = request_.kind == RootKind::kInitramfs ? "" : std::string(kRoot);
+    Lower();
+    if (request_.kind != RootKind::kInitramfs) RunFolder();
+    Shares();
+    if (request_.kind != RootKind::kInitramfs) plan_.steps.emplace_back(SwitchRoot{std::string(kRoot)});
+    KILN_TRY(WorkingDirectory(host_has));
+    return std::move(plan_);
+  }
+
+ private:
+  void Mount(std::string source, std::string target, std::string type, std::string options,
+             bool read_only = false) {
+    plan_.steps.emplace_back(
+        MountStep{std::move(source), std::move(target), std::move(type), std::move(options), read_only});
+  }
+
+  void LowerAt(const std::string& target) {
+    if (request_.kind == RootKind::kDisk) {
+      plan_.needs_root_disk = true;
+      Mount("/dev/vda", target, "auto", "", true);
+    } else {
+      plan_.exports.push_back({request_.path, "kroot", false});
+      Mount("kroot", target, "9p", NinePOptions(false), true);
+    }
+  }
+
+  void Lower() {
+    if (request_.kind == RootKind::kInitramfs) return;
+    if (!guest_.overlay || !guest_.tmpfs) {
+      LowerAt(base_);
+      plan_.notes.emplace_back(
+          "this kernel has no overlayfs (CONFIG_OVERLAY_FS), so the root is read-only inside");
+      if (guest_.tmpfs) Mount("tmpfs", base_ + "/tmp", "tmpfs", "mode=1777");
+      return;
+    }
+    LowerAt(std::string(kLower));
+    Mount("tmpfs", std::string(kUpper), "tmpfs", "mode=0755");
+    plan_.steps.emplace_back(MakeFolder{fmt::format("{}/upper", kUpper)});
+    plan_.steps.emplace_back(MakeFolder{fmt::format("{}/work", kUpper)});
+    Mount("kiln", base_, "overlay",
+          fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work", kLower, kUpper, kUpper));
+  }
+
+  // The host's /run is full of sockets and locks that mean nothing inside.
+  void RunFolder() {
+    if (!guest_.tmpfs || IsBelow(request_.directory, "/run")) return;
+    Mount("tmpfs", base_ + "/run", "tmpfs", "mode=0755");
+    plan_.steps.emplace_back(MakeFolder{base_ + "/run/lock", 01777});
+    plan_.steps.emplace_back(MakeFolder{base_ + "/run/user"});
+  }
+
+  void Shares() {
+    // Outer folders first, so that a share inside another is mounted on top of it.
+    std::vector<Share> shares = request_.shares;
+    std::ranges::stable_sort(shares, {}, [](const Share& share) { return share.guest_path.size(); });
+    for (const Share& share : shares) {
+      const std::string tag = fmt::format("kshare{}", plan_.exports.size());
+      plan_.exports.push_back({share.host_path, tag, share.writable});
+      Mount(tag, base_ + share.guest_path, "9p", NinePOptions(share.writable), !share.writable);
+    }
+  }
+
+  Result<> WorkingDirectory(const HostHas& host_has) {
+    plan_.directory = "/";
+    const std::string& wanted = request_.directory;
+    if (wanted.empty()) return {};
+    bool there = request_.kind == RootKind::kHost || request_.kind == RootKind::kDisk ||
+                 (request_.kind == RootKind::kInitramfs && wanted == "/");
+    if (request_.kind == RootKind::kDirectory) there = host_has(request_.path + wanted);
+    if (request_.kind == RootKind::kDisk && !request_.directory_required) there = false;
+    for (const Share& share : request_.shares) {
+      if (!IsBelow(wanted, share.guest_path)) continue;
+      there =
+          host_has(share.host_path + wanted.substr(share.guest_path == "/" ? 0 : share.guest_path.size()));
+    }
+    if (there) {
+      plan_.directory = wanted;
+      return {};
+    }
+    if (!request_.directory_required) return {};
+    return MakeError(ErrorCode::kNotFound, "the folder {} is not in the guest's root", wanted)
+        .Hint(fmt::format("share it: --share {}", ShellQuote(wanted)));
+  }
+
+  const RootRequest& request_;
+  const GuestAbilities& guest_;
+  std::string base_;
+  RootPlan plan_;
+};
+
+}  // namespace
+
+Result<RootPlan> PlanRoot(const RootRequest& request, const GuestAbilities& guest, const HostHas& host_has) {
+  return Planner(request, guest).Make(host_has);
+}
+
+Result<Share> ParseShare(std::string_view text, std::string_view current) {
+  std::vector<std::string> parts(1);
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == ':' || text[i + 1] == '\\'))
+      parts.back() += text[++i];
+    else if (text[i] == ':')
+      parts.emplace_back();
+    else
+      parts.back() += text[i];
+  }
+  Share share;
+  if (parts.size() > 1 && (parts.back() == "ro" || parts.back() == "rw")) {
+    share.writable = parts.back() == "rw";
+    parts.pop_back();
+  }
+  if (parts.size() > 2 || parts[0].empty() || (parts.size() == 2 && parts[1].empty())) {
+    return MakeError(ErrorCode::kInvalidArgument, "the share \"{}\" is not HOST[:GUEST][:ro|:rw]",
+                     Printable(text))
+        .Hint("write a colon inside a path as \\:");
+  }
+  share.host_path = sys::AbsolutePath(parts[0], current);
+  share.guest_path = parts.size() == 2 ? parts[1] : share.host_path;
+  if (!share.guest_path.starts_with('/')) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "the share \"{}\": the path inside the guest must begin with /", Printable(text));
+  }
+  share.guest_path = sys::AbsolutePath(share.guest_path, "/");
+  if (share.guest_path == "/") {
+    return MakeError(ErrorCode::kInvalidArgument, "the share \"{}\" would cover the guest's whole root",
+                     Printable(text))
+        .Hint("use --root DIR for that");
+  }
+  return share;
+}
+
+}  // namespace kiln::rootfs

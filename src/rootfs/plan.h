@@ -1,0 +1,87 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+
+namespace kiln::rootfs {
+
+/// What the guest's "/" is made of.
+enum class RootKind {
+  kHost,       ///< The host's own "/", read-only below an overlay in memory.
+  kDirectory,  ///< A host folder in the same way.
+  kInitramfs,  ///< The initramfs itself: busybox or the agent's commands.
+  kDisk,       ///< A disk image with a file system, below an overlay in memory.
+};
+
+/// One host folder made visible inside.
+struct Share {
+  std::string host_path;   ///< Absolute.
+  std::string guest_path;  ///< Absolute.
+  bool writable = false;
+};
+
+/// What the caller asked for; all paths absolute and existing on the host.
+struct RootRequest {
+  RootKind kind = RootKind::kHost;
+  std::string path;                 ///< The folder or image; "/" for kHost.
+  std::vector<Share> shares;        ///< `--share` and `--rw` (where both paths are the same).
+  std::string directory;            ///< Where the command should run.
+  bool directory_required = false;  ///< Asked for by name: a missing one is an error, not "/".
+  unsigned uid = 0;                 ///< Whose command it is, for /run/user.
+};
+
+/// What the guest kernel is able to do (see kernel/needs.h).
+struct GuestAbilities {
+  bool overlay = true;
+  bool tmpfs = true;
+  bool nine_p = true;
+};
+
+/// A host folder that the machine must export over 9p under `tag`.
+struct Export {
+  std::string host_path;
+  std::string tag;
+  bool writable = false;
+};
+
+/// Steps for the agent, in order. Paths are as seen before SwitchRoot.
+struct MakeFolder {
+  std::string path;
+  unsigned mode = 0755;
+};
+struct MountStep {
+  std::string source;
+  std::string target;  ///< Made when it is missing.
+  std::string type;
+  std::string options;
+  bool read_only = false;
+};
+/// Makes `path` the root of everything.
+struct SwitchRoot {
+  std::string path;
+};
+using Step = std::variant<MakeFolder, MountStep, SwitchRoot>;
+
+struct RootPlan {
+  std::vector<Export> exports;
+  bool needs_root_disk = false;  ///< The image is to be the machine's first disk.
+  std::vector<Step> steps;
+  std::string directory;           ///< Where the command runs.
+  std::vector<std::string> notes;  ///< What could not be done as asked, in words.
+};
+
+/// Answers whether a path exists on the host; for choosing the working directory.
+using HostHas = std::function<bool(const std::string&)>;
+
+/// Fails when the kernel can't do what the request needs at the least.
+Result<RootPlan> PlanRoot(const RootRequest& request, const GuestAbilities& guest, const HostHas& host_has);
+
+/// Reads "HOST:GUEST[:ro|:rw]" or "HOST" (same path inside); relative paths are under `current`. A colon in a
+/// path is written "\:". Shares are read-only unless they say otherwise.
+Result<Share> ParseShare(std::string_view text, std::string_view current);
+
+}  // namespace kiln::rootfs

@@ -1,0 +1,129 @@
+#include <gtest/gtest.h>
+
+#include "rootfs/initramfs.h"
+#include "rootfs/plan.h"
+#include "sys/files.h"
+
+namespace kiln::rootfs {
+namespace {
+
+const HostHas kEverything = [](const std::string&) { return true; };
+const HostHas kNothing = [](const std::string&) { return false; };
+
+std::string Text(const RootPlan& plan) {
+  std::string text;
+  for (const Export& share : plan.exports) {
+    text += fmt::format("export {} as {} {}\n", share.host_path, share.tag, share.writable ? "rw" : "ro");
+  }
+  for (const Step& step : plan.steps) {
+    if (const auto* folder = std::get_if<MakeFolder>(&step))
+      text += fmt::format("mkdir {:o} {}\n", folder->mode, folder->path);
+    if (const auto* mount = std::get_if<MountStep>(&step)) {
+      text += fmt::format("mount {} {} {} {}\n", mount->type, mount->source, mount->target,
+                          mount->read_only ? "ro" : "rw");
+    }
+    if (const auto* root = std::get_if<SwitchRoot>(&step)) text += fmt::format("switch {}\n", root->path);
+  }
+  return text + "in " + plan.directory;
+}
+
+TEST(PlanRoot, HostIsAnOverlayOverNineP) {
+  const auto plan = PlanRoot({.kind = RootKind::kHost, .path = "/", .directory = "/home/me/x"}, {}, kNothing);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(Text(*plan),
+            "export / as kroot ro\n"
+            "mount 9p kroot /kiln/lower ro\n"
+            "mount tmpfs tmpfs /kiln/upper rw\n"
+            "mkdir 755 /kiln/upper/upper\n"
+            "mkdir 755 /kiln/upper/work\n"
+            "mount overlay kiln /kiln/root rw\n"
+            "mount tmpfs tmpfs /kiln/root/run rw\n"
+            "mkdir 1777 /kiln/root/run/lock\n"
+            "mkdir 755 /kiln/root/run/user\n"
+            "switch /kiln/root\n"
+            "in /home/me/x");
+}
+
+TEST(PlanRoot, SharesAreMountedOuterFirst) {
+  const auto plan = PlanRoot({.kind = RootKind::kInitramfs,
+                              .shares = {{"/a/b", "/w/in", true}, {"/a", "/w", false}},
+                              .directory = "/w/src",
+                              .directory_required = true},
+                             {}, [](const std::string& path) { return path == "/a/src"; });
+  ASSERT_TRUE(plan) << plan.error().Text();
+  EXPECT_EQ(Text(*plan),
+            "export /a as kshare0 ro\n"
+            "export /a/b as kshare1 rw\n"
+            "mount 9p kshare0 /w ro\n"
+            "mount 9p kshare1 /w/in rw\n"
+            "in /w/src");
+}
+
+TEST(PlanRoot, WithoutOverlayTheRootIsReadOnlyAndSaysSo) {
+  const auto plan = PlanRoot({.kind = RootKind::kDirectory, .path = "/srv/root", .directory = "/nowhere"},
+                             {.overlay = false}, kNothing);
+  ASSERT_TRUE(plan);
+  ASSERT_EQ(plan->notes.size(), 1U);
+  EXPECT_NE(plan->notes[0].find("CONFIG_OVERLAY_FS"), std::string::npos);
+  EXPECT_EQ(plan->directory, "/");
+}
+
+TEST(PlanRoot, SaysWhatTheKernelLacks) {
+  const auto host = PlanRoot({.kind = RootKind::kHost, .path = "/"}, {.nine_p = false}, kEverything);
+  ASSERT_FALSE(host);
+  EXPECT_NE(host.error().hint().find("CONFIG_9P_FS=y"), std::string::npos);
+  EXPECT_TRUE(PlanRoot({.kind = RootKind::kInitramfs}, {.nine_p = false}, kEverything));
+  EXPECT_FALSE(PlanRoot({.kind = RootKind::kInitramfs, .shares = {{"/a", "/a", false}}}, {.nine_p = false},
+                        kEverything));
+}
+
+TEST(PlanRoot, AMissingFolderThatWasAskedForIsAnError) {
+  const auto plan =
+      PlanRoot({.kind = RootKind::kDirectory, .path = "/r", .directory = "/x", .directory_required = true},
+               {}, kNothing);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().Text(), "the folder /x is not in the guest's root");
+}
+
+TEST(ParseShare, TakesPathsColonsAndModes) {
+  EXPECT_EQ(ParseShare("src", "/home/me")->host_path, "/home/me/src");
+  EXPECT_EQ(ParseShare("src", "/home/me")->guest_path, "/home/me/src");
+  EXPECT_FALSE(ParseShare("src", "/home/me")->writable);
+  const auto both = ParseShare("/a\\:b:/mnt/x:rw", "/");
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->host_path, "/a:b");
+  EXPECT_EQ(both->guest_path, "/mnt/x");
+  EXPECT_TRUE(both->writable);
+  EXPECT_TRUE(ParseShare("/a:rw", "/")->writable);
+  for (const auto bad : {"", ":", "/a:", "/a:b", "/a:/b:/c", "/a:/", "/a:/b:rx"}) {
+    EXPECT_FALSE(ParseShare(bad, "/")) << bad;
+  }
+}
+
+TEST(Initramfs, SameInputsGiveTheSameBytes) {
+  InitramfsInputs inputs{.agent = "AGENT",
+                         .ready_modules = {{"virtio", "V"}, {"virtio_pci", "P"}},
+                         .later_modules = {{"9p", "N"}},
+                         .busybox = "BB",
+                         .applets = {"ls", "sh", "../evil"}};
+  const std::string first = MakeInitramfs(inputs)->Bytes();
+  EXPECT_EQ(first, MakeInitramfs(inputs)->Bytes());
+  EXPECT_NE(first.find("/kiln/mod/virtio.ko\n/kiln/mod/virtio_pci.ko\n-- ready\n/kiln/mod/9p.ko\n"),
+            std::string::npos);
+  EXPECT_EQ(first.find("evil"), std::string::npos);
+  inputs.script = "S";
+  EXPECT_NE(first, MakeInitramfs(inputs)->Bytes());
+}
+
+TEST(FindAgent, LooksInTheBuildTreeAndThePrefix) {
+  const auto dir = *sys::TempDir::Create(testing::TempDir(), "agent");
+  const std::string program = dir.path() + "/bin/kiln";
+  EXPECT_FALSE(FindAgent(program, ""));
+  ASSERT_TRUE(sys::MakeDirectories(dir.path() + "/libexec/kiln"));
+  ASSERT_TRUE(sys::WriteFileAtomic(dir.path() + "/libexec/kiln/kiln-agent", "x", 0755));
+  EXPECT_EQ(*FindAgent(program, ""), dir.path() + "/libexec/kiln/kiln-agent");
+  EXPECT_NE(FindAgent(program, "/nope").error().Text().find("KILN_AGENT"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace kiln::rootfs
