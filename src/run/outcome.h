@@ -1,0 +1,66 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace kiln::run {
+
+/// What a run came to. Never blurred: each has its own cause and its own exit code.
+enum class Verdict {
+  kPass,         ///< The command ended with 0.
+  kFail,         ///< The command said so: its exit code, its signal, or it could not be started.
+  kCrash,        ///< The kernel panicked, oopsed or reset itself.
+  kHang,         ///< The guest stopped answering.
+  kTimeout,      ///< The command's time limit passed.
+  kNoBoot,       ///< The kernel never got as far as the agent.
+  kInfra,        ///< Ours or the host's fault: QEMU, disk, memory, a bug.
+  kInterrupted,  ///< The user stopped it.
+};
+/// "pass", "fail", "crash", "hang", "timeout", "no-boot", "infra", "interrupted".
+std::string_view Name(Verdict verdict);
+std::optional<Verdict> VerdictFromName(std::string_view name);
+
+/// kiln's own exit codes (kiln help exit-codes).
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitTimeout = 124;
+inline constexpr int kExitInterrupted = 130;
+inline constexpr int kExitCrash = 251;
+inline constexpr int kExitNoBoot = 252;  ///< Also for a hang.
+inline constexpr int kExitInfra = 253;
+/// The exit code for a verdict; `command_code` is what the guest's command gave (128 + signal when killed).
+int ExitCode(Verdict verdict, int command_code);
+
+/// Where the time of a run went, each from the start of the process; unset when never reached.
+struct Timings {
+  std::optional<Duration> planned;       ///< Kernel, root and machine resolved.
+  std::optional<Duration> initramfs;     ///< Initramfs at hand.
+  std::optional<Duration> qemu_started;  ///< QEMU's process exists.
+  std::optional<Duration> qemu_ready;    ///< QEMU answered on QMP.
+  std::optional<Duration> first_output;  ///< First console byte of the kernel.
+  std::optional<Duration> agent;         ///< The agent's hello arrived.
+  std::optional<Duration> command;       ///< The command was started.
+  std::optional<Duration> command_end;
+  std::optional<Duration> end;         ///< QEMU gone, bundle written.
+  std::optional<Duration> guest_boot;  ///< The guest's own clock when the agent began.
+};
+
+/// What a run came to, for printing, JSON and exit codes.
+struct Outcome {
+  Verdict verdict = Verdict::kInfra;
+  int exit_code = kExitInfra;
+  std::string cause;                  ///< One sentence in words, always.
+  std::string hint;                   ///< What a person can do, or empty.
+  std::optional<int> command_code;    ///< Exit code of the command.
+  std::optional<int> command_signal;  ///< Or the signal that killed it.
+  std::vector<std::string> crash_titles;
+  std::string run_id;
+  std::string bundle;  ///< The run's folder; empty when none could be written.
+  Timings timings;
+};
+
+}  // namespace kiln::run
