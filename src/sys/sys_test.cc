@@ -7,6 +7,7 @@
 
 #include <thread>
 
+#include "sys/borrowed.h"
 #include "sys/files.h"
 #include "sys/loop.h"
 #include "sys/process.h"
@@ -218,14 +219,53 @@ TEST_F(SysTest, StreamsQueueAndTellTheEnd) {
       *Stream::Create(*loop, std::move(ends.ours),
                       {.bytes = [](std::string_view) {}, .closed = {}, .drained = [&] { drained = true; }});
   const auto right = *Stream::Create(*loop, std::move(ends.theirs),
-                               {.bytes = [&](std::string_view bytes) { received += bytes.size(); },
-                                .closed = [&](std::string_view why) { reason = why; }});
+                                     {.bytes = [&](std::string_view bytes) { received += bytes.size(); },
+                                      .closed = [&](std::string_view why) { reason = why; }});
   left->Write(std::string(5'000'000, 'x'));
   EXPECT_GT(left->queued(), 0U);
   EXPECT_TRUE(*loop->RunUntil([&] { return received == 5'000'000 && drained; }, clock_.Now() + seconds(10)));
   left.reset();
   EXPECT_TRUE(*loop->RunUntil([&] { return !reason.empty(); }, clock_.Now() + seconds(10)));
   EXPECT_EQ(reason, "end of file");
+}
+
+TEST_F(SysTest, InletReadsNoMoreThanAllowedAndOutletWritesAllOfIt) {
+  auto loop = *Loop::Create(clock_);
+  PipeEnds in = *Pipe();
+  PipeEnds out = *Pipe();
+  std::string seen;
+  bool ended = false;
+  Inlet inlet(*loop, in.read.get(),
+              {.bytes = [&](std::string_view bytes) { seen += bytes; }, .ended = [&] { ended = true; }});
+  ASSERT_TRUE(WriteAll(in.write.get(), "abcdef"));
+  in.write.Reset();
+  inlet.Allow(2);
+  EXPECT_FALSE(*loop->RunUntil([&] { return ended; }, clock_.Now() + milliseconds(5)));
+  EXPECT_EQ(seen, "ab");
+  inlet.Allow(100);
+  EXPECT_TRUE(*loop->RunUntil([&] { return ended; }, clock_.Now() + seconds(10)));
+  EXPECT_EQ(seen, "abcdef");
+
+  size_t written = 0;
+  bool broken = false;
+  Outlet outlet(*loop, out.write.get(),
+                {.written = [&](size_t count) { written += count; }, .broken = [&] { broken = true; }});
+  outlet.Write(std::string(300'000, 'x'));
+  std::string received;
+  std::thread reader([&] {
+    std::string part(200'000, '\0');
+    while (received.size() < 200'000)
+      received.append(part, 0, *ReadSome(out.read.get(), part.data(), 200'000 - received.size()));
+    out.read.Reset();
+  });
+  ::signal(SIGPIPE, SIG_IGN);
+  EXPECT_TRUE(*loop->RunUntil([&] { return written == 300'000; }, clock_.Now() + seconds(10)));
+  reader.join();
+  EXPECT_EQ(received, std::string(200'000, 'x'));
+  EXPECT_TRUE(broken);
+  outlet.Write("more");
+  EXPECT_EQ(written, 300'004U);
+  ::signal(SIGPIPE, SIG_DFL);
 }
 
 TEST(FakeSpawner, AnswersFromItsScript) {

@@ -73,7 +73,8 @@ void Qmp::Line(std::string_view line) {
   if (const auto value = message.find("return"); value != message.end()) return waiting.reply(*value);
   std::string words = "no reason given";
   if (const auto error = message.find("error"); error != message.end() && error->is_object()) {
-    words = error->value("desc", words);
+    const auto description = error->find("desc");
+    if (description != error->end() && description->is_string()) words = description->get<std::string>();
   }
   waiting.reply(MakeError(ErrorCode::kUnsupported, "QEMU command {}: {}", waiting.command, words));
 }

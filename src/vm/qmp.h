@@ -25,6 +25,7 @@ class Qmp {
 
   /// `reply` gets the "return" value, or an error that names the command and QEMU's words.
   void Execute(std::string_view command, const nlohmann::json& arguments, Reply reply);
+  bool is_open() const { return stream_->is_open(); }
   /// Without arguments, and nobody waits for the answer.
   void Execute(std::string_view command);
 

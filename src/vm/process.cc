@@ -1,0 +1,130 @@
+#include "vm/process.h"
+
+#include <signal.h>
+
+#include <nlohmann/json.hpp>
+
+namespace kiln::vm {
+namespace {
+
+constexpr size_t kMostErrors = 65536;
+constexpr Duration kDrainTime = std::chrono::seconds(1);
+// Where QEMU finds its channels, above what it opens by itself at start.
+constexpr int kConsoleFd = 10;
+constexpr int kAgentFd = 11;
+constexpr int kQmpFd = 12;
+
+Shutdown ReasonOf(const nlohmann::json& data) {
+  const auto reason = data.find("reason");
+  if (reason == data.end() || !reason->is_string()) return Shutdown::kHost;
+  const auto text = reason->get<std::string>();
+  if (text == "guest-shutdown") return Shutdown::kGuestShutdown;
+  if (text == "guest-reset") return Shutdown::kGuestReset;
+  if (text == "guest-panic") return Shutdown::kGuestPanic;
+  return Shutdown::kHost;
+}
+
+}  // namespace
+
+std::string_view Name(Shutdown shutdown) {
+  switch (shutdown) {
+    case Shutdown::kNone:
+      return "none";
+    case Shutdown::kGuestShutdown:
+      return "guest-shutdown";
+    case Shutdown::kGuestReset:
+      return "guest-reset";
+    case Shutdown::kGuestPanic:
+      return "guest-panic";
+    case Shutdown::kHost:
+      return "host";
+  }
+  return "none";
+}
+
+Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(sys::Loop& loop, sys::Spawner& spawner,
+                                                        const std::string& qemu,
+                                                        const machine::Machine& machine,
+                                                        const machine::QemuFeatures& features,
+                                                        Events events) {
+  sys::SocketEnds console = KILN_TRY(sys::SocketPair());
+  sys::SocketEnds agent = KILN_TRY(sys::SocketPair());
+  sys::SocketEnds qmp = KILN_TRY(sys::SocketPair());
+  sys::PipeEnds errors = KILN_TRY(sys::Pipe());
+
+  const machine::Wiring wiring{.console = machine::InheritedFd{kConsoleFd},
+                               .agent = machine::InheritedFd{kAgentFd},
+                               .qmp = machine::InheritedFd{kQmpFd}};
+  std::unique_ptr<QemuProcess> process(new QemuProcess(loop));
+  process->events_ = std::move(events);
+  process->argv_ = KILN_TRY(machine::QemuArguments(machine, features, wiring));
+  process->argv_.insert(process->argv_.begin(), qemu);
+  process->child_ =
+      std::make_unique<sys::Child>(KILN_TRY(spawner.Spawn({.argv = process->argv_,
+                                                           .descriptors = {{1, errors.write.get()},
+                                                                           {2, errors.write.get()},
+                                                                           {kConsoleFd, console.theirs.get()},
+                                                                           {kAgentFd, agent.theirs.get()},
+                                                                           {kQmpFd, qmp.theirs.get()}}}),
+                                            "starting QEMU"));
+  process->agent_ = std::move(agent.ours);
+  KILN_TRY(process->Connect(std::move(console.ours), std::move(qmp.ours), std::move(errors.read)));
+  return process;
+}
+
+Result<> QemuProcess::Connect(sys::Fd console, sys::Fd qmp, sys::Fd errors) {
+  console_ =
+      KILN_TRY(sys::Stream::Create(loop_, std::move(console),
+                                   {.bytes = [this](std::string_view bytes) { events_.console(bytes); },
+                                    .closed = [this](std::string_view) { CheckEnd(); }}));
+  errors_stream_ = KILN_TRY(sys::Stream::Create(
+      loop_, std::move(errors),
+      {.bytes = [this](std::string_view bytes) { errors_ += bytes.substr(0, kMostErrors - errors_.size()); },
+       .closed = [this](std::string_view) { CheckEnd(); }}));
+  qmp_ = KILN_TRY(Qmp::Create(
+      loop_, std::move(qmp),
+      [this](const std::string& name, const nlohmann::json& data) { HandleEvent(name, data); },
+      [this] { CheckEnd(); }));
+  exit_watch_ = KILN_TRY(loop_.Watch(child_->pidfd(), EPOLLIN, [this](uint32_t) {
+    if (!child_->Poll()) return;
+    exit_watch_.Reset();
+    CheckEnd();
+  }));
+  return {};
+}
+
+QemuProcess::~QemuProcess() = default;
+
+void QemuProcess::HandleEvent(const std::string& name, const nlohmann::json& data) {
+  if (name == "SHUTDOWN") shutdown_ = ReasonOf(data);
+  if (name == "GUEST_PANICKED") shutdown_ = Shutdown::kGuestPanic;
+}
+
+// The end is told when the process is gone and all that it still had to say has been read.
+void QemuProcess::CheckEnd() {
+  if (ended_ || !child_->Poll()) return;
+  if (console_->is_open() || errors_stream_->is_open() || qmp_->is_open()) {
+    // A helper that QEMU left behind may hold a channel open for ever; it does not decide.
+    if (!drain_limit_) drain_limit_ = loop_.After(kDrainTime, [this] { TellEnd(); });
+    return;
+  }
+  TellEnd();
+}
+
+void QemuProcess::TellEnd() {
+  if (ended_) return;
+  ended_ = true;
+  // Moved out: the callback may destroy this object.
+  const auto tell = std::move(events_.ended);
+  const QemuEnd end{.status = *child_->Poll(), .shutdown = shutdown_, .errors = errors_};
+  if (tell) tell(end);
+}
+
+void QemuProcess::Kill() { child_->Signal(SIGKILL); }
+
+void QemuProcess::Quit(Duration grace) {
+  if (child_->Poll()) return;
+  (void)child_->Stop(grace, [this] { qmp_->Execute("quit"); });
+}
+
+}  // namespace kiln::vm
