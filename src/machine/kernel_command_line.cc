@@ -1,0 +1,73 @@
+#include "machine/kernel_command_line.h"
+
+#include "base/check.h"
+#include "base/strings.h"
+
+namespace kiln::machine {
+namespace {
+
+void Append(std::vector<std::string>& words, std::initializer_list<std::string_view> more) {
+  words.insert(words.end(), more.begin(), more.end());
+}
+
+void AppendX86(std::vector<std::string>& words) {
+  // A panic before the serial driver is up is seen through the early console, which the driver takes over.
+  Append(words, {"console=ttyS0", "earlycon=uart8250,io,0x3f8"});
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> SplitCommandLine(std::string_view text) {
+  std::vector<std::string> words;
+  std::string word;
+  bool quoted = false;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    if (!quoted && blank) {
+      if (!word.empty()) words.push_back(std::move(word));
+      word.clear();
+      continue;
+    }
+    if (byte < 0x20 || byte == 0x7f)
+      return MakeError(ErrorCode::kInvalidArgument, "the kernel command line \"{}\" holds a control byte",
+                       Printable(text));
+    if (c == '"') quoted = !quoted;
+    word += c;
+  }
+  if (quoted)
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "the kernel command line \"{}\" opens a quote and never closes it", Printable(text));
+  if (!word.empty()) words.push_back(std::move(word));
+  return words;
+}
+
+Result<std::vector<std::string>> KernelCommandLine(const Machine& machine,
+                                                   const CommandLineOptions& options) {
+  std::vector<std::string> words;
+  switch (machine.arch) {
+    case Arch::kX86_64:
+      AppendX86(words);
+      break;
+  }
+  switch (options.verbosity) {
+    case CommandLineOptions::Verbosity::kNormal:
+      Append(words, {"loglevel=5"});
+      break;
+    case CommandLineOptions::Verbosity::kVerbose:
+      Append(words, {"ignore_loglevel"});
+      break;
+  }
+  if (options.on_panic == CommandLineOptions::OnPanic::kExit)
+    Append(words, {"panic=-1"});
+  else
+    Append(words, {"panic=0"});
+  if (!options.kaslr) Append(words, {"nokaslr"});
+  for (const std::string& extra : options.extra) {
+    std::vector<std::string> more = KILN_TRY(SplitCommandLine(extra));
+    words.insert(words.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  }
+  return words;
+}
+
+}  // namespace kiln::machine

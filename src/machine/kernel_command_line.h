@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "machine/machine.h"
+
+namespace kiln::machine {
+
+struct CommandLineOptions {
+  enum class Verbosity {
+    kNormal,   ///< Warnings, oopses and panics whole (loglevel=5); notices and below stay in dmesg.
+    kVerbose,  ///< Every line there is.
+  };
+  enum class OnPanic {
+    kExit,  ///< Reboot at once, which -no-reboot turns into the end of QEMU.
+    kHalt,  ///< Stand still, for a debugger or a core.
+  };
+  Verbosity verbosity = Verbosity::kNormal;
+  OnPanic on_panic = OnPanic::kExit;
+  bool kaslr = true;
+  /// Put last, so that they win over ours. Each as the kernel reads it: one word, or several with blanks
+  /// between.
+  std::vector<std::string> extra{};
+};
+
+/// The kernel's command line for this machine (which words and why: docs/performance-boot.md), word by word,
+/// ready for Machine::append. Machine::append itself is not read.
+/// kInvalidArgument: `extra` holds an open quote or a control byte.
+Result<std::vector<std::string>> KernelCommandLine(const Machine& machine, const CommandLineOptions& options);
+
+/// Cuts text into the words the kernel sees: blanks part them except inside double quotes, which stay.
+/// Source: lib/cmdline.c, next_arg(). kInvalidArgument: an open quote, or a control byte that would reach the
+/// guest's log raw.
+Result<std::vector<std::string>> SplitCommandLine(std::string_view text);
+
+}  // namespace kiln::machine
