@@ -1,0 +1,226 @@
+#include "config/schema.h"
+
+#include <array>
+
+#include "base/strings.h"
+
+namespace kiln::config {
+namespace {
+
+constexpr int64_t kMiB = int64_t{1} << 20;
+
+constexpr std::array kSchema = {
+    Setting{.key = "kernel",
+            .type = Type::kPathOrWord,
+            .group = Group::kKernel,
+            .placeholder = "KERNEL",
+            .unset_means = "the nearest built kernel tree above the current folder, else an installed kernel",
+            .flag = "--kernel,-k",
+            .doc = "Kernel to boot: a tree, a bzImage, a vmlinux, an installed version, a .deb or .rpm",
+            .example = "\"../linux\""},
+    Setting{.key = "append",
+            .type = Type::kTextList,
+            .group = Group::kKernel,
+            .placeholder = "TEXT",
+            .unset_means = "nothing is added",
+            .flag = "--append,-a",
+            .doc = "Words added to the kernel command line",
+            .example = "[\"slub_debug=P\", \"panic_on_warn=1\"]",
+            .env_separator = 0},
+    Setting{.key = "arch",
+            .type = Type::kChoice,
+            .group = Group::kMachine,
+            .placeholder = "ARCH",
+            .default_value = "x86_64",
+            .flag = "--arch",
+            .doc = "Architecture of the machine",
+            .example = "\"x86_64\"",
+            .choices = "x86_64"},
+    Setting{.key = "accel",
+            .type = Type::kChoice,
+            .group = Group::kMachine,
+            .placeholder = "ACCEL",
+            .default_value = "auto",
+            .flag = "--accel",
+            .doc = "How the CPU is provided; auto measures whether KVM really works",
+            .example = "\"tcg\"",
+            .choices = "auto|kvm|tcg"},
+    Setting{.key = "cpus",
+            .type = Type::kInteger,
+            .group = Group::kMachine,
+            .placeholder = "N",
+            .unset_means = "1 under emulation, else up to 4",
+            .flag = "--cpus,-p",
+            .doc = "Number of CPUs",
+            .example = "2",
+            .minimum = 1,
+            .maximum = 1024},
+    Setting{.key = "memory",
+            .type = Type::kMemory,
+            .group = Group::kMachine,
+            .placeholder = "SIZE",
+            .default_value = "1G",
+            .flag = "--memory,-m",
+            .doc = "Memory of the machine; a bare number is MiB",
+            .example = "\"2G\"",
+            .minimum = 32 * kMiB,
+            .maximum = 4096 * 1024 * kMiB},
+    Setting{.key = "net",
+            .type = Type::kChoice,
+            .group = Group::kMachine,
+            .placeholder = "MODE",
+            .default_value = "none",
+            .flag = "--net,-n",
+            .doc = "Network of the guest: none, or user (reaches out through the host)",
+            .example = "\"user\"",
+            .choices = "none|user"},
+    Setting{.key = "disk",
+            .type = Type::kDiskList,
+            .group = Group::kMachine,
+            .placeholder = "FILE[,ro][,format=raw|qcow2]",
+            .unset_means = "no disks",
+            .flag = "--disk,-D",
+            .doc = "Disk image to attach as a virtio disk",
+            .example = "[\"images/scratch.qcow2\"]"},
+    Setting{.key = "root",
+            .type = Type::kPathOrWord,
+            .group = Group::kFiles,
+            .placeholder = "ROOT",
+            .default_value = "host",
+            .flag = "--root",
+            .doc = "Root file system: host (this machine's, changes stay in memory), initramfs, or a folder",
+            .example = "\"rootfs\"",
+            .choices = "host|initramfs"},
+    Setting{.key = "rw",
+            .type = Type::kPathList,
+            .group = Group::kFiles,
+            .placeholder = "PATH",
+            .unset_means = "nothing on the host can be changed from the guest",
+            .flag = "--rw,--rwdir",
+            .doc = "Folder that the guest may change for real, at the same path",
+            .example = "[\"build\"]"},
+    Setting{.key = "share",
+            .type = Type::kShareList,
+            .group = Group::kFiles,
+            .placeholder = "HOST:GUEST[:ro|:rw]",
+            .unset_means = "nothing more is shared",
+            .flag = "--share",
+            .doc = "Folder of the host shown at another path in the guest; read-only unless :rw",
+            .example = "[\"data:/mnt/data:ro\"]"},
+    Setting{.key = "cwd",
+            .type = Type::kPath,
+            .group = Group::kCommand,
+            .placeholder = "PATH",
+            .unset_means = "the current folder",
+            .flag = "--cwd",
+            .doc = "Working directory of the command, inside the guest",
+            .example = "\"tools/testing\""},
+    Setting{.key = "user",
+            .type = Type::kText,
+            .group = Group::kCommand,
+            .placeholder = "USER",
+            .unset_means = "you",
+            .flag = "--user",
+            .doc = "User that runs the command in the guest, by name or number",
+            .example = "\"root\""},
+    Setting{.key = "env",
+            .type = Type::kVariableList,
+            .group = Group::kCommand,
+            .placeholder = "NAME[=VALUE]",
+            .unset_means = "only TERM, LANG and the like are passed",
+            .flag = "--env",
+            .doc = "Environment of the command: NAME passes yours on (LC_* works), NAME=VALUE sets it",
+            .example = "[\"CC\", \"KBUILD_OUTPUT=/tmp/out\"]"},
+    Setting{.key = "timeout",
+            .type = Type::kDuration,
+            .group = Group::kCommand,
+            .placeholder = "TIME",
+            .default_value = "0",
+            .flag = "--timeout",
+            .doc = "Longest that the command may take (90, 90s, 5m, 2h); 0 is no limit",
+            .example = "\"10m\""},
+    Setting{.key = "qemu",
+            .type = Type::kPathOrWord,
+            .group = Group::kHost,
+            .placeholder = "PROGRAM",
+            .unset_means = "qemu-system-<arch> from PATH",
+            .flag = "--qemu",
+            .doc = "QEMU program to use",
+            .example = "\"/opt/qemu/bin/qemu-system-x86_64\""},
+    Setting{.key = "qemu_args",
+            .type = Type::kTextList,
+            .group = Group::kHost,
+            .placeholder = "ARG",
+            .unset_means = "nothing is added",
+            .flag = "--qemu-arg",
+            .doc = "One more argument for QEMU, as it is",
+            .example = "[\"-device\", \"virtio-balloon-pci\"]",
+            .env_separator = ' '},
+    Setting{.key = "cache.limit",
+            .type = Type::kSize,
+            .group = Group::kKeeping,
+            .placeholder = "SIZE",
+            .default_value = "10G",
+            .flag = "",
+            .doc = "Largest size of the cache; what was not used for longest goes first",
+            .example = "\"10G\""},
+    Setting{.key = "runs.keep",
+            .type = Type::kInteger,
+            .group = Group::kKeeping,
+            .placeholder = "N",
+            .default_value = "500",
+            .flag = "",
+            .doc = "How many runs are kept; older ones are pruned when a new one ends; 0 keeps all",
+            .example = "500",
+            .minimum = 0,
+            .maximum = 1'000'000},
+};
+
+}  // namespace
+
+std::string_view Title(Group group) {
+  switch (group) {
+    case Group::kKernel:
+      return "Kernel";
+    case Group::kMachine:
+      return "Machine";
+    case Group::kFiles:
+      return "Files";
+    case Group::kCommand:
+      return "Command";
+    case Group::kHost:
+      return "QEMU";
+    case Group::kKeeping:
+      return "What is kept";
+  }
+  return "";
+}
+
+std::string Setting::EnvironmentName() const {
+  std::string name = "KILN_";
+  for (const char c : key)
+    name += c == '.' ? '_' : (c >= 'a' && c <= 'z') ? static_cast<char>(c - 'a' + 'A') : c;
+  return name;
+}
+
+std::vector<std::string_view> Setting::Choices() const {
+  if (choices.empty()) return {};
+  return Split(choices, '|');
+}
+
+std::span<const Setting> Schema() { return kSchema; }
+
+const Setting* FindSetting(std::string_view key) {
+  for (const Setting& setting : kSchema) {
+    if (setting.key == key) return &setting;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> SettingKeys() {
+  std::vector<std::string> keys;
+  for (const Setting& setting : kSchema) keys.emplace_back(setting.key);
+  return keys;
+}
+
+}  // namespace kiln::config
