@@ -56,6 +56,15 @@ uint32_t AgentLink::AwaitReply(std::function<void(Result<>)> done) {
   });
 }
 
+void AgentLink::PutFile(const wire::Put& put, std::string_view bytes, uint8_t flags,
+                        std::function<void(Result<>)> done) {
+  KILN_CHECK(bytes.size() <= hello_.window);
+  const uint32_t channel = AwaitReply(std::move(done));
+  Send(channel, put, flags);
+  SendData(channel, wire::kStdin, bytes);
+  Send(channel, wire::Eof{.stream = wire::kStdin});
+}
+
 void AgentLink::Ping(std::function<void()> answered) {
   const uint64_t token = next_token_++;
   pings_.emplace(token, std::move(answered));

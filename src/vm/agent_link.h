@@ -48,6 +48,9 @@ class AgentLink {
     Send(AwaitReply(std::move(done)), message, flags);
   }
 
+  /// Sends a small file (at most the agent's window) that replaces the one that is there.
+  void PutFile(const wire::Put& put, std::string_view bytes, uint8_t flags, std::function<void(Result<>)> done);
+
   /// `answered` is called when the agent answers; never when it does not.
   void Ping(std::function<void()> answered);
 

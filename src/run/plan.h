@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "kernel/kernel.h"
+#include "machine/features.h"
+#include "machine/machine.h"
+#include "rootfs/initramfs.h"
+#include "rootfs/plan.h"
+#include "run/request.h"
+#include "run/world.h"
+#include "wire/wire.h"
+
+namespace kiln::run {
+
+/// A run, decided: everything that was asked resolved into files and values. Nothing runs yet.
+struct Plan {
+  kernel::Kernel kernel;
+  std::string qemu;
+  machine::QemuFeatures features;
+  machine::Machine machine;
+  std::vector<rootfs::Step> steps;  ///< For the agent, before the command.
+  wire::Exec exec;
+  std::string hostname;
+  bool set_up_network = false;
+  bool standard_input = false;  ///< The caller's input is fed to the command.
+  bool is_shell = false;        ///< Nobody named a command.
+  /// Something outside the guest can change (a writable disk or share): flush before the end.
+  bool flush_at_end = false;
+  Duration boot_limit{};
+  Duration hang_limit{};  ///< A guest that says nothing to a ping for so long hangs.
+  std::optional<Duration> command_limit;
+  std::vector<std::string> notes;  ///< What the user should know, a line each.
+};
+
+/// Resolves a request. May write to the cache (an unpacked kernel, an initramfs).
+/// `timings` gets what was reached.
+Result<Plan> MakePlan(const Request& request, World& world, struct Timings& timings);
+
+/// The frames that the agent is sent for this plan before the command, as one byte string, for its standalone
+/// mode (`kiln.script=`): what a pasted command line replays.
+std::string StandaloneScript(const Plan& plan);
+
+}  // namespace kiln::run

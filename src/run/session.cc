@@ -1,0 +1,395 @@
+#include "run/session.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <memory>
+
+#include "base/strings.h"
+#include "console/reader.h"
+#include "run/console_log.h"
+#include "run/crash_watch.h"
+#include "run/host_streams.h"
+#include "run/setup.h"
+#include "vm/guest_command.h"
+#include "vm/process.h"
+
+namespace kiln::run {
+namespace {
+
+using std::chrono::seconds;
+
+/// Bytes of each output stream under way at once.
+constexpr uint32_t kWindow = 1 << 20;
+/// After a panic the kernel needs this long at most to print the rest and reset.
+constexpr Duration kPanicGrace = seconds(3);
+constexpr Duration kPingEvery = seconds(5);
+constexpr Duration kQuitGrace = seconds(10);
+
+std::string RandomBytes(size_t count) {
+  std::string bytes(count, '\0');
+  const ssize_t got = ::getrandom(bytes.data(), bytes.size(), 0);
+  bytes.resize(got < 0 ? 0 : static_cast<size_t>(got));
+  return bytes;
+}
+
+uint64_t RandomNumber() {
+  uint64_t number = 0;
+  const std::string bytes = RandomBytes(sizeof number);
+  ::memcpy(&number, bytes.data(), bytes.size());
+  return number | 1;  // Never 0.
+}
+
+/// One run of one machine: the state that its callbacks share. Ends with the first call of Conclude().
+class Session final : public console::RecordSink {
+ public:
+  Session(const Plan& plan, World& world, Timings& timings) : plan_(plan), world_(world), timings_(timings) {}
+
+  SessionResult Run(const BundleFiles& files) {
+    if (auto started = Start(files); !started) {
+      Infra(started.error());
+    } else {
+      auto turned = world_.loop.RunUntil([this] { return concluded_; });
+      if (!turned) Infra(turned.error());
+    }
+    Finish();
+    return std::move(result_);
+  }
+
+ private:
+  Result<> Start(const BundleFiles& files) {
+    log_ = KILN_TRY(ConsoleLog::Create(files.console));
+    streams_ = KILN_TRY(HostStreams::Create(world_,
+                                            {.terminal = (plan_.exec.flags & wire::kExecPty) != 0,
+                                             .standard_input = plan_.standard_input,
+                                             .is_shell = plan_.is_shell,
+                                             .stdout_capture = files.standard_output,
+                                             .stderr_capture = files.standard_error},
+                                            [this] { Interrupt("the user left the machine"); }));
+    KILN_TRY(WatchSignals());
+    world_.observer.OnPhase(Phase::kStartingQemu);
+    qemu_ = KILN_TRY(vm::QemuProcess::Start(
+        world_.loop, world_.spawner, plan_.qemu, plan_.machine, plan_.features,
+        {.console = [this](std::string_view bytes) { OnConsole(bytes); },
+         .ended = [this](const vm::QemuEnd& end) { OnQemuEnd(end); }}));
+    Mark(timings_.qemu_started);
+    result_.argv = qemu_->argv();
+    link_ = KILN_TRY(vm::AgentLink::Create(
+        world_.loop, qemu_->TakeAgentFd(), RandomNumber(), kWindow,
+        {.ready = [this](const wire::AgentHello& hello) { OnReady(hello); },
+         .log = [this](const std::string& line) { world_.log.Debug("agent: {}", Printable(line)); },
+         .lost = [this](const Error& error) { OnLinkLost(error); }}));
+    boot_timer_ = world_.loop.After(plan_.boot_limit, [this] { OnBootLimit(); });
+    return {};
+  }
+
+  // While the command runs, signals are its own first and end the machine the second time; before and after, they
+  // end the machine at once.
+  Result<> WatchSignals() {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+      signals_.push_back(KILN_TRY(world_.loop.OnSignal(signal, [this, signal] {
+        if (!command_ || !command_->has_started() || signalled_) {
+          return Interrupt(fmt::format("stopped by signal {} ({})", signal, ::strsignal(signal)));
+        }
+        signalled_ = true;
+        command_->Signal(signal);
+        world_.log.Info("sent signal {} to the command; once more ends the machine", signal);
+      })));
+    }
+    return {};
+  }
+
+  void Mark(std::optional<Duration>& when) {
+    if (!when) when = world_.clock.Now() - world_.started;
+  }
+
+  // ── console ──
+
+  void OnConsole(std::string_view bytes) {
+    Mark(timings_.first_output);
+    if (log_.total() == 0) world_.observer.OnPhase(Phase::kBooting);
+    log_.Add(bytes);
+    reader_.Feed(bytes);
+  }
+
+  void OnRecord(const console::Record& record) override {
+    if (record.milestone == console::Milestone::kBanner) saw_banner_ = true;
+    if (record.milestone == console::Milestone::kRestart || record.milestone == console::Milestone::kPowerOff) {
+      orderly_end_ = true;
+    }
+    world_.observer.OnConsoleLine(Printable(record.text));
+    crash_watch_.Feed(record);
+    if (record.milestone == console::Milestone::kPanic && !panicked_) {
+      panicked_ = true;
+      panic_timer_ = world_.loop.After(kPanicGrace, [this] { ConcludeCrash(); });
+    }
+  }
+
+  void OnSeenCrash(SeenCrash crash) {
+    streams_->Restore();
+    world_.observer.OnCrash(crash.title, crash.report);
+    result_.crashes.push_back(std::move(crash));
+  }
+
+  // ── agent ──
+
+  void OnReady(const wire::AgentHello& hello) {
+    Mark(timings_.agent);
+    timings_.guest_boot = Duration(hello.started_ns);
+    result_.guest_release = Printable(hello.release);
+    result_.guest_version = Printable(hello.kernel_version);
+    for (const auto& note : hello.notes) world_.observer.OnNote("agent: " + Printable(note));
+    world_.observer.OnPhase(Phase::kSettingUp);
+    const auto wall = world_.clock.WallNow().time_since_epoch();
+    for (const auto& request : SetupRequests(plan_, static_cast<uint64_t>(wall.count()), RandomBytes(256))) {
+      request.send(*link_, [this, what = request.what](Result<> done) {
+        if (!done && !setup_error_) setup_error_ = std::move(done).error().Context(what);
+      });
+    }
+    command_ = std::make_unique<vm::GuestCommand>(
+        *link_, plan_.exec, wire::kChained, kWindow,
+        vm::GuestCommand::Events{
+            .started = [this](uint32_t) { OnCommandStarted(); },
+            .output = [this](uint8_t stream, std::string_view bytes) { OnOutput(stream, bytes); },
+            .input_room = [this](size_t room) { streams_->InputRoom(room); },
+            .input_closed = [this] { streams_->InputClosed(); },
+            .exited = [this](const wire::Exited& exited) { OnExited(exited); },
+            .broken = [this](const Error& error) { OnLinkLost(error); }});
+  }
+
+  void OnCommandStarted() {
+    Mark(timings_.command);
+    boot_timer_.Reset();
+    world_.observer.OnPhase(Phase::kRunning);
+    streams_->Attach(*command_);
+    if (plan_.command_limit) {
+      command_timer_ = world_.loop.After(*plan_.command_limit, [this] {
+        Conclude(Verdict::kTimeout,
+                 fmt::format("the command did not end within its limit of {}", FormatDuration(*plan_.command_limit)));
+      });
+    }
+    heard_ = link_->bytes_received();
+    SchedulePing();
+  }
+
+  void OnOutput(uint8_t stream, std::string_view bytes) {
+    (stream == wire::kStdout ? result_.stdout_bytes : result_.stderr_bytes) += bytes.size();
+    streams_->Output(stream, bytes);
+  }
+
+  // The guest hangs when it answers nothing for a whole limit, although it was asked; a guest that is busy with
+  // output still speaks.
+  void SchedulePing() {
+    ping_timer_ = world_.loop.After(kPingEvery, [this] {
+      const TimePoint now = world_.clock.Now();
+      if (link_->bytes_received() != heard_ || !asked_at_) {
+        heard_ = link_->bytes_received();
+        asked_at_ = now;
+        link_->Ping([this] { asked_at_.reset(); });
+      } else if (now - *asked_at_ > plan_.hang_limit) {
+        return Conclude(Verdict::kHang, fmt::format("the guest has not answered for {}; the last console line was \"{}\"",
+                                                    FormatDuration(now - *asked_at_), log_.LastLine()));
+      }
+      SchedulePing();
+    });
+  }
+
+  void OnExited(const wire::Exited& exited) {
+    Mark(timings_.command_end);
+    streams_->Detach();
+    exited_ = exited;
+    // What the kernel printed before is in the console's socket by now, but perhaps not read yet.
+    world_.loop.Post([this] { JudgeCommand(); });
+  }
+
+  void JudgeCommand() {
+    if (concluded_) return;
+    result_.user_us = exited_->user_us;
+    result_.system_us = exited_->system_us;
+    result_.max_rss_kib = exited_->max_rss_kib;
+    if (exited_->error != 0) return JudgeUnstarted();
+    if (exited_->signal != 0) {
+      result_.command_signal = static_cast<int>(exited_->signal);
+    } else {
+      result_.command_code = static_cast<int>(exited_->code);
+    }
+    if (panicked_) return;  // The panic's report is still being printed.
+    if (exited_->signal != 0) {
+      Conclude(Verdict::kFail, fmt::format("the command was killed by signal {} ({})", exited_->signal,
+                                           ::strsignal(static_cast<int>(exited_->signal))));
+    } else if (exited_->code != 0) {
+      Conclude(Verdict::kFail, fmt::format("the command ended with exit code {}", exited_->code));
+    } else {
+      Conclude(Verdict::kPass, "the command ended with exit code 0");
+    }
+  }
+
+  void JudgeUnstarted() {
+    if (setup_error_) return Infra(Error(*setup_error_).Context("preparing the guest"));
+    result_.command_code = static_cast<int>(exited_->code);
+    Conclude(Verdict::kFail, fmt::format("the command could not be started in the guest: {}: {}",
+                                         Printable(exited_->what), ::strerror(static_cast<int>(exited_->error))));
+  }
+
+  void OnLinkLost(const Error& error) {
+    // When QEMU is on its way out its end says more.
+    link_error_ = error;
+    lost_timer_ = world_.loop.After(kPanicGrace, [this] {
+      if (panicked_) return ConcludeCrash();
+      Conclude(command_ && command_->has_started() ? Verdict::kHang : Verdict::kNoBoot,
+               fmt::format("lost the agent in the guest: {}", link_error_->Text()));
+    });
+  }
+
+  // ── ends ──
+
+  void OnBootLimit() {
+    if (panicked_) return ConcludeCrash();
+    const std::string limit = FormatDuration(plan_.boot_limit);
+    if (log_.total() == 0) {
+      Conclude(Verdict::kNoBoot, fmt::format("the kernel printed nothing within {}", limit),
+               "does it have a serial console (CONFIG_SERIAL_8250_CONSOLE=y)? With -v every kernel message is shown");
+    } else if (!timings_.agent) {
+      Conclude(Verdict::kNoBoot, fmt::format("the kernel did not reach kiln's agent within {}; its last line was \"{}\"",
+                                             limit, log_.LastLine()));
+    } else {
+      Conclude(Verdict::kHang, fmt::format("the guest did not finish its set-up within {}", limit));
+    }
+  }
+
+  void OnQemuEnd(const vm::QemuEnd& end) {
+    if (concluded_) return;
+    reader_.Finish();
+    crash_watch_.Finish();
+    if (panicked_) return ConcludeCrash();
+    const std::string words = Printable(Trim(end.errors));
+    switch (end.shutdown) {
+      case vm::Shutdown::kGuestPanic: return ConcludeCrash();
+      case vm::Shutdown::kGuestShutdown:
+        return EndedByGuest("powered off");
+      case vm::Shutdown::kGuestReset:
+        if (orderly_end_) return EndedByGuest("rebooted");
+        if (!result_.crashes.empty()) return ConcludeCrash();
+        return Conclude(saw_banner_ ? Verdict::kCrash : Verdict::kNoBoot,
+                        saw_banner_ ? "the kernel reset the machine without a word (a triple fault?)"
+                                    : "the machine reset before the kernel printed anything");
+      case vm::Shutdown::kNone:
+      case vm::Shutdown::kHost: break;
+    }
+    Infra(MakeError(ErrorCode::kUnavailable, "QEMU ended by itself ({}){}{}", end.status.Text(),
+                    words.empty() ? "" : ": ", words));
+  }
+
+  void EndedByGuest(std::string_view how) {
+    if (!timings_.command) {
+      return Conclude(Verdict::kNoBoot, fmt::format("the guest {} before the command ran", how));
+    }
+    // As a shell reports a command that a shutdown has terminated.
+    result_.command_signal = SIGTERM;
+    Conclude(Verdict::kFail, fmt::format("the guest {} before the command had ended", how));
+  }
+
+  void ConcludeCrash() {
+    crash_watch_.Finish();
+    std::string title = result_.crashes.empty() ? "kernel panic" : result_.crashes.front().title;
+    Conclude(Verdict::kCrash, fmt::format("the kernel crashed: {}", title));
+  }
+
+  void Interrupt(std::string why) { Conclude(Verdict::kInterrupted, std::move(why)); }
+
+  void Infra(const Error& error) { Conclude(Verdict::kInfra, error.Text(), error.hint()); }
+
+  void Conclude(Verdict verdict, std::string cause, std::string hint = {}) {
+    if (concluded_) return;
+    concluded_ = true;
+    result_.verdict = verdict;
+    result_.cause = std::move(cause);
+    result_.hint = std::move(hint);
+  }
+
+  // Everything here happens exactly once, however the session ended.
+  void Finish() {
+    world_.observer.OnPhase(Phase::kEnding);
+    if (streams_) {
+      streams_->Detach();
+      streams_->Restore();
+    }
+    const bool worth_flushing = result_.verdict == Verdict::kPass || result_.verdict == Verdict::kFail;
+    if (qemu_ && plan_.flush_at_end && worth_flushing && !qemu_->has_ended()) Flush();
+    // A clean end of an ordinary run may still have a crash to tell of that did not stop the kernel.
+    reader_.Finish();
+    crash_watch_.Finish();
+    JudgeSplats();
+    if (streams_ && result_.verdict != Verdict::kInterrupted) streams_->Drain();
+    boot_timer_.Reset();
+    command_.reset();
+    link_.reset();
+    qemu_.reset();
+    log_.Finish();
+    result_.console_bytes = log_.total();
+  }
+
+  // Has the guest write what it holds back, so that disks and shares are whole.
+  void Flush() {
+    bool flushed = false;
+    if (link_ && link_->is_open()) {
+      link_->Request(wire::Sync{}, 0, [&flushed](const Result<>&) { flushed = true; });
+      const auto done = world_.loop.RunUntil([&] { return flushed || qemu_->has_ended(); },
+                                             world_.clock.Now() + plan_.hang_limit);
+      if (!done || !flushed) {
+        world_.observer.OnNote("the guest did not flush its disks and shares; the last writes may be lost");
+      }
+    }
+    if (!qemu_->has_ended()) qemu_->Quit(kQuitGrace);
+  }
+
+  // A kernel that oopsed and went on has crashed, whatever the command made of it.
+  void JudgeSplats() {
+    if (result_.verdict != Verdict::kPass && result_.verdict != Verdict::kFail) return;
+    for (const SeenCrash& crash : result_.crashes) {
+      if (crash.is_warning) continue;
+      result_.verdict = Verdict::kCrash;
+      result_.cause = fmt::format("the kernel crashed: {} ({})", crash.title, result_.cause);
+      return;
+    }
+  }
+
+  const Plan& plan_;
+  World& world_;
+  Timings& timings_;
+  SessionResult result_;
+  bool concluded_ = false;
+
+  ConsoleLog log_;
+  CrashWatch crash_watch_{[this](SeenCrash crash) { OnSeenCrash(std::move(crash)); }};
+  console::Reader reader_{*this};
+  std::unique_ptr<HostStreams> streams_;
+  std::unique_ptr<vm::QemuProcess> qemu_;
+  std::unique_ptr<vm::AgentLink> link_;
+  std::unique_ptr<vm::GuestCommand> command_;
+  std::vector<sys::Loop::Handle> signals_;
+  sys::Loop::Handle boot_timer_;
+  sys::Loop::Handle command_timer_;
+  sys::Loop::Handle ping_timer_;
+  sys::Loop::Handle panic_timer_;
+  sys::Loop::Handle lost_timer_;
+
+  bool saw_banner_ = false;
+  bool orderly_end_ = false;
+  bool panicked_ = false;
+  bool signalled_ = false;
+  uint64_t heard_ = 0;
+  std::optional<TimePoint> asked_at_;
+  std::optional<wire::Exited> exited_;
+  std::optional<Error> setup_error_;
+  std::optional<Error> link_error_;
+};
+
+}  // namespace
+
+SessionResult RunSession(const Plan& plan, World& world, const BundleFiles& files, Timings& timings) {
+  return Session(plan, world, timings).Run(files);
+}
+
+}  // namespace kiln::run

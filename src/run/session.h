@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "run/outcome.h"
+#include "run/plan.h"
+#include "run/world.h"
+
+namespace kiln::run {
+
+/// One report of a crash, as seen on the console during the run.
+struct SeenCrash {
+  std::string title;
+  std::string report;  ///< The console's own lines, printable.
+  std::string json;    ///< crash.json's entry.
+  bool is_warning = false;  ///< The kernel complained and went on (WARNING, INFO): no verdict of its own.
+};
+
+/// Where the streams of a run are kept; empty paths keep nothing.
+struct BundleFiles {
+  std::string console;
+  std::string standard_output;
+  std::string standard_error;
+};
+
+/// What a session came to, before it is judged.
+struct SessionResult {
+  Verdict verdict = Verdict::kInfra;
+  std::string cause;
+  std::string hint;
+  std::optional<int> command_code;
+  std::optional<int> command_signal;
+  std::vector<SeenCrash> crashes;
+  std::vector<std::string> argv;  ///< QEMU's, exactly.
+  std::string guest_release;      ///< uname -r inside; empty when it never got there.
+  std::string guest_version;
+  uint64_t console_bytes = 0;
+  uint64_t stdout_bytes = 0;
+  uint64_t stderr_bytes = 0;
+  uint64_t user_us = 0;
+  uint64_t system_us = 0;
+  uint64_t max_rss_kib = 0;
+};
+
+/// Boots the plan's machine, runs its command with the world's streams, and ends the machine. Every way this can
+/// go is a verdict, so it does not fail.
+SessionResult RunSession(const Plan& plan, World& world, const BundleFiles& files, Timings& timings);
+
+}  // namespace kiln::run

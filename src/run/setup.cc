@@ -1,0 +1,82 @@
+#include "run/setup.h"
+
+#include <sys/mount.h>
+
+namespace kiln::run {
+namespace {
+
+template <class M>
+SetupRequest Make(std::string what, M message) {
+  return SetupRequest{
+      .what = std::move(what),
+      .send = [message](vm::AgentLink& link,
+                        std::function<void(Result<>)> done) { link.Request(message, wire::kChained, std::move(done)); },
+      .record =
+          [message](std::string& script, uint32_t channel) {
+            KILN_CHECK(wire::Encode(script, channel, message, wire::kChained));
+          },
+  };
+}
+
+// Replaces the file, also where it is a dangling link (as /etc/resolv.conf often is).
+SetupRequest PutFile(const wire::Put& put, const std::string& bytes) {
+  return SetupRequest{
+      .what = fmt::format("write {}", put.path),
+      .send = [put, bytes](vm::AgentLink& link,
+                           std::function<void(Result<>)> done) { link.PutFile(put, bytes, wire::kChained, std::move(done)); },
+      .record =
+          [put, bytes](std::string& script, uint32_t channel) {
+            KILN_CHECK(wire::Encode(script, channel, put, wire::kChained));
+            wire::AppendData(script, channel, wire::kStdin, bytes);
+            KILN_CHECK(wire::Encode(script, channel, wire::Eof{.stream = wire::kStdin}));
+          },
+  };
+}
+
+SetupRequest FromStep(const rootfs::Step& step) {
+  if (const auto* folder = std::get_if<rootfs::MakeFolder>(&step)) {
+    return Make(fmt::format("make the folder {}", folder->path),
+                wire::Mkdir{.path = folder->path, .mode = folder->mode});
+  }
+  if (const auto* mount = std::get_if<rootfs::MountStep>(&step)) {
+    return Make(fmt::format("mount {} {} on {}", mount->type, mount->source, mount->target),
+                wire::Mount{.source = mount->source,
+                            .target = mount->target,
+                            .fstype = mount->type,
+                            .flags = mount->read_only ? uint64_t{MS_RDONLY} : 0,
+                            .options = mount->options,
+                            .mkdir = 1});
+  }
+  const auto& root = std::get<rootfs::SwitchRoot>(step);
+  return Make(fmt::format("make {} the root", root.path), wire::SwitchRoot{.path = root.path});
+}
+
+}  // namespace
+
+std::vector<SetupRequest> SetupRequests(const Plan& plan, uint64_t wall_ns, const std::string& entropy) {
+  std::vector<SetupRequest> requests;
+  if (!entropy.empty()) requests.push_back(Make("take entropy", wire::Entropy{.bytes = entropy}));
+  if (wall_ns != 0) requests.push_back(Make("set the clock", wire::SetClock{.realtime_ns = wall_ns}));
+  requests.push_back(Make("set the host name", wire::SetHostname{.name = plan.hostname}));
+  for (const rootfs::Step& step : plan.steps) requests.push_back(FromStep(step));
+  wire::NetUp network{.name = "lo"};
+  if (plan.set_up_network) {
+    // The addresses of QEMU's user network (QEMU docs/system/devices/net.rst).
+    network = {.name = "eth0", .address = "10.0.2.15/24", .gateway = "10.0.2.2", .mac = {}};
+  }
+  requests.push_back(Make("bring the network up", network));
+  if (plan.set_up_network) {
+    requests.push_back(PutFile({.path = "/etc/resolv.conf", .parents = 1}, "nameserver 10.0.2.3\n"));
+  }
+  return requests;
+}
+
+std::string StandaloneScript(const Plan& plan) {
+  std::string script;
+  uint32_t channel = 1;
+  for (const SetupRequest& request : SetupRequests(plan, 0, {})) request.record(script, channel++);
+  KILN_CHECK(wire::Encode(script, channel, plan.exec, wire::kChained));
+  return script;
+}
+
+}  // namespace kiln::run

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <functional>
+
+#include "run/plan.h"
+#include "vm/agent_link.h"
+
+namespace kiln::run {
+
+/// One request for the agent with its frame flags, type-erased so that the same list can be sent over a link or
+/// recorded as a script.
+struct SetupRequest {
+  std::string what;  ///< For errors and -v: "mount 9p kroot on /kiln/lower".
+  std::function<void(vm::AgentLink&, std::function<void(Result<>)>)> send;
+  std::function<void(std::string& script, uint32_t channel)> record;
+};
+
+/// What must be done in the guest before the command, in order: clock, entropy, names, file systems, network.
+/// `wall_ns` is the host's time; `entropy` are bytes from its random generator.
+std::vector<SetupRequest> SetupRequests(const Plan& plan, uint64_t wall_ns, const std::string& entropy);
+
+}  // namespace kiln::run
