@@ -127,6 +127,31 @@ Result<> MakeDirectories(const std::string& path, unsigned mode) {
 
 Result<> RemoveTree(const std::string& path) { return RemoveAt(AT_FDCWD, path.c_str(), path); }
 
+Result<> Rename(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return ErrnoError(errno, "rename {} to {}", from, to);
+  return {};
+}
+
+Result<> SetModifiedTime(const std::string& path, WallTime time) {
+  const int64_t ns = time.time_since_epoch().count();
+  const timespec stamp{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
+  const timespec times[2] = {stamp, stamp};
+  if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+    return ErrnoError(errno, "set the time of {}", path);
+  return {};
+}
+
+uint64_t TreeBytes(const std::string& path) {
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) != 0) return 0;
+  uint64_t bytes = static_cast<uint64_t>(info.st_blocks) * 512;
+  if (!S_ISDIR(info.st_mode)) return bytes;
+  const auto names = ListDirectory(path);
+  if (!names) return bytes;
+  for (const auto& name : *names) bytes += TreeBytes(JoinPath(path, name));
+  return bytes;
+}
+
 Result<std::vector<std::string>> ListDirectory(const std::string& path) {
   const std::unique_ptr<DIR, DirCloser> dir(::opendir(path.c_str()));
   if (dir == nullptr) return ErrnoError(errno, "list {}", path);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "sys/fd.h"
 
@@ -41,6 +42,13 @@ Result<> WriteFileAtomic(const std::string& path, std::string_view bytes, unsign
 Result<> MakeDirectories(const std::string& path, unsigned mode = 0755);
 /// Removes a file or a folder and all below it; never follows a symbolic link, a missing path is fine.
 Result<> RemoveTree(const std::string& path);
+/// rename(2): replaces `to` at once, within one file system.
+Result<> Rename(const std::string& from, const std::string& to);
+/// Sets when a file or folder was last changed; the reader of that is Identify().
+Result<> SetModifiedTime(const std::string& path, WallTime time);
+/// What a folder and all below it take on the disk. Symbolic links are not followed; what vanishes or cannot
+/// be read meanwhile counts nothing.
+uint64_t TreeBytes(const std::string& path);
 /// The names in a folder, sorted, without "." and "..".
 Result<std::vector<std::string>> ListDirectory(const std::string& path);
 Result<std::string> ReadLink(const std::string& path);
