@@ -29,13 +29,15 @@ void ConsoleLog::Finish() {
   const uint64_t after = total_ - kHead;
   const uint64_t kept = std::min<uint64_t>({after, tail_.size(), kTail});
   if (after > kept) {
-    (void)sys::WriteAll(fd_.get(), fmt::format("\n[kiln: {} of console output not kept]\n", FormatSize(after - kept)));
+    (void)sys::WriteAll(fd_.get(),
+                        fmt::format("\n[kiln: {} of console output not kept]\n", FormatSize(after - kept)));
   }
   (void)sys::WriteAll(fd_.get(), std::string_view(tail_).substr(tail_.size() - kept));
 }
 
 std::string ConsoleLog::LastLine() const {
-  std::string_view text = Trim(std::string_view(tail_).substr(tail_.size() - std::min<size_t>(tail_.size(), 4096)));
+  std::string_view text =
+      Trim(std::string_view(tail_).substr(tail_.size() - std::min<size_t>(tail_.size(), 4096)));
   const size_t newline = text.rfind('\n');
   if (newline != std::string_view::npos) text.remove_prefix(newline + 1);
   return Printable(Trim(text.substr(0, 200)));

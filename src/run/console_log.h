@@ -9,8 +9,8 @@
 
 namespace kiln::run {
 
-/// The file of what the serial line said, raw. A guest may print without end: the first kHead and the last kTail
-/// bytes are kept, and a line between them says how much is missing.
+/// The file of what the serial line said, raw. A guest may print without end: the first kHead and the last
+/// kTail bytes are kept, and a line between them says how much is missing.
 class ConsoleLog {
  public:
   static constexpr size_t kHead = size_t{64} << 20;

@@ -26,8 +26,9 @@ class Capture {
   uint64_t total_ = 0;
 };
 
-/// Watches typed bytes for the ways out of a raw terminal: `^]` three times within a second always; Ctrl-C twice
-/// within a second when `interrupt_counts` (a command was named; in a shell Ctrl-C belongs to the shell).
+/// Watches typed bytes for the ways out of a raw terminal: `^]` three times within a second always; Ctrl-C
+/// twice within a second when `interrupt_counts` (a command was named; in a shell Ctrl-C belongs to the
+/// shell).
 class EscapeFilter {
  public:
   explicit EscapeFilter(bool interrupt_counts) : interrupt_counts_(interrupt_counts) {}
@@ -46,15 +47,15 @@ class EscapeFilter {
   Run interrupt_{.key = '\x03', .needed = 2};
 };
 
-/// Connects the caller's standard streams with a command in the guest. The terminal, when there is one, is raw
-/// while this lives.
+/// Connects the caller's standard streams with a command in the guest. The terminal, when there is one, is
+/// raw while this lives.
 class HostStreams {
  public:
   struct Options {
     bool terminal = false;        ///< The guest has a pseudo-terminal for us.
     bool standard_input = false;  ///< Feed the caller's input to the command.
     bool is_shell = false;
-    std::string stdout_capture;   ///< Files of the bundle, or empty.
+    std::string stdout_capture;  ///< Files of the bundle, or empty.
     std::string stderr_capture;
   };
   /// `wants_out` is called when the user typed the way out.

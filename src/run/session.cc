@@ -69,10 +69,10 @@ class Session final : public console::RecordSink {
                                             [this] { Interrupt("the user left the machine"); }));
     KILN_TRY(WatchSignals());
     world_.observer.OnPhase(Phase::kStartingQemu);
-    qemu_ = KILN_TRY(vm::QemuProcess::Start(
-        world_.loop, world_.spawner, plan_.qemu, plan_.machine, plan_.features,
-        {.console = [this](std::string_view bytes) { OnConsole(bytes); },
-         .ended = [this](const vm::QemuEnd& end) { OnQemuEnd(end); }}));
+    qemu_ = KILN_TRY(vm::QemuProcess::Start(world_.loop, world_.spawner, plan_.qemu, plan_.machine,
+                                            plan_.features,
+                                            {.console = [this](std::string_view bytes) { OnConsole(bytes); },
+                                             .ended = [this](const vm::QemuEnd& end) { OnQemuEnd(end); }}));
     Mark(timings_.qemu_started);
     result_.argv = qemu_->argv();
     link_ = KILN_TRY(vm::AgentLink::Create(
@@ -84,8 +84,8 @@ class Session final : public console::RecordSink {
     return {};
   }
 
-  // While the command runs, signals are its own first and end the machine the second time; before and after, they
-  // end the machine at once.
+  // While the command runs, signals are its own first and end the machine the second time; before and after,
+  // they end the machine at once.
   Result<> WatchSignals() {
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
       signals_.push_back(KILN_TRY(world_.loop.OnSignal(signal, [this, signal] {
@@ -115,7 +115,8 @@ class Session final : public console::RecordSink {
 
   void OnRecord(const console::Record& record) override {
     if (record.milestone == console::Milestone::kBanner) saw_banner_ = true;
-    if (record.milestone == console::Milestone::kRestart || record.milestone == console::Milestone::kPowerOff) {
+    if (record.milestone == console::Milestone::kRestart ||
+        record.milestone == console::Milestone::kPowerOff) {
       orderly_end_ = true;
     }
     world_.observer.OnConsoleLine(Printable(record.text));
@@ -165,8 +166,8 @@ class Session final : public console::RecordSink {
     streams_->Attach(*command_);
     if (plan_.command_limit) {
       command_timer_ = world_.loop.After(*plan_.command_limit, [this] {
-        Conclude(Verdict::kTimeout,
-                 fmt::format("the command did not end within its limit of {}", FormatDuration(*plan_.command_limit)));
+        Conclude(Verdict::kTimeout, fmt::format("the command did not end within its limit of {}",
+                                                FormatDuration(*plan_.command_limit)));
       });
     }
     heard_ = link_->bytes_received();
@@ -178,8 +179,8 @@ class Session final : public console::RecordSink {
     streams_->Output(stream, bytes);
   }
 
-  // The guest hangs when it answers nothing for a whole limit, although it was asked; a guest that is busy with
-  // output still speaks.
+  // The guest hangs when it answers nothing for a whole limit, although it was asked; a guest that is busy
+  // with output still speaks.
   void SchedulePing() {
     ping_timer_ = world_.loop.After(kPingEvery, [this] {
       const TimePoint now = world_.clock.Now();
@@ -188,8 +189,9 @@ class Session final : public console::RecordSink {
         asked_at_ = now;
         link_->Ping([this] { asked_at_.reset(); });
       } else if (now - *asked_at_ > plan_.hang_limit) {
-        return Conclude(Verdict::kHang, fmt::format("the guest has not answered for {}; the last console line was \"{}\"",
-                                                    FormatDuration(now - *asked_at_), log_.LastLine()));
+        return Conclude(Verdict::kHang,
+                        fmt::format("the guest has not answered for {}; the last console line was \"{}\"",
+                                    FormatDuration(now - *asked_at_), log_.LastLine()));
       }
       SchedulePing();
     });
@@ -228,8 +230,9 @@ class Session final : public console::RecordSink {
   void JudgeUnstarted() {
     if (setup_error_) return Infra(Error(*setup_error_).Context("preparing the guest"));
     result_.command_code = static_cast<int>(exited_->code);
-    Conclude(Verdict::kFail, fmt::format("the command could not be started in the guest: {}: {}",
-                                         Printable(exited_->what), ::strerror(static_cast<int>(exited_->error))));
+    Conclude(Verdict::kFail,
+             fmt::format("the command could not be started in the guest: {}: {}", Printable(exited_->what),
+                         ::strerror(static_cast<int>(exited_->error))));
   }
 
   void OnLinkLost(const Error& error) {
@@ -249,10 +252,12 @@ class Session final : public console::RecordSink {
     const std::string limit = FormatDuration(plan_.boot_limit);
     if (log_.total() == 0) {
       Conclude(Verdict::kNoBoot, fmt::format("the kernel printed nothing within {}", limit),
-               "does it have a serial console (CONFIG_SERIAL_8250_CONSOLE=y)? With -v every kernel message is shown");
+               "does it have a serial console (CONFIG_SERIAL_8250_CONSOLE=y)? With -v every kernel message "
+               "is shown");
     } else if (!timings_.agent) {
-      Conclude(Verdict::kNoBoot, fmt::format("the kernel did not reach kiln's agent within {}; its last line was \"{}\"",
-                                             limit, log_.LastLine()));
+      Conclude(Verdict::kNoBoot,
+               fmt::format("the kernel did not reach kiln's agent within {}; its last line was \"{}\"", limit,
+                           log_.LastLine()));
     } else {
       Conclude(Verdict::kHang, fmt::format("the guest did not finish its set-up within {}", limit));
     }
@@ -265,7 +270,8 @@ class Session final : public console::RecordSink {
     if (panicked_) return ConcludeCrash();
     const std::string words = Printable(Trim(end.errors));
     switch (end.shutdown) {
-      case vm::Shutdown::kGuestPanic: return ConcludeCrash();
+      case vm::Shutdown::kGuestPanic:
+        return ConcludeCrash();
       case vm::Shutdown::kGuestShutdown:
         return EndedByGuest("powered off");
       case vm::Shutdown::kGuestReset:
@@ -275,7 +281,8 @@ class Session final : public console::RecordSink {
                         saw_banner_ ? "the kernel reset the machine without a word (a triple fault?)"
                                     : "the machine reset before the kernel printed anything");
       case vm::Shutdown::kNone:
-      case vm::Shutdown::kHost: break;
+      case vm::Shutdown::kHost:
+        break;
     }
     Infra(MakeError(ErrorCode::kUnavailable, "QEMU ended by itself ({}){}{}", end.status.Text(),
                     words.empty() ? "" : ": ", words));

@@ -12,8 +12,8 @@ namespace kiln::run {
 /// One report of a crash, as seen on the console during the run.
 struct SeenCrash {
   std::string title;
-  std::string report;  ///< The console's own lines, printable.
-  std::string json;    ///< crash.json's entry.
+  std::string report;       ///< The console's own lines, printable.
+  std::string json;         ///< crash.json's entry.
   bool is_warning = false;  ///< The kernel complained and went on (WARNING, INFO): no verdict of its own.
 };
 
@@ -43,8 +43,8 @@ struct SessionResult {
   uint64_t max_rss_kib = 0;
 };
 
-/// Boots the plan's machine, runs its command with the world's streams, and ends the machine. Every way this can
-/// go is a verdict, so it does not fail.
+/// Boots the plan's machine, runs its command with the world's streams, and ends the machine. Every way this
+/// can go is a verdict, so it does not fail.
 SessionResult RunSession(const Plan& plan, World& world, const BundleFiles& files, Timings& timings);
 
 }  // namespace kiln::run

@@ -9,12 +9,13 @@ template <class M>
 SetupRequest Make(std::string what, M message) {
   return SetupRequest{
       .what = std::move(what),
-      .send = [message](vm::AgentLink& link,
-                        std::function<void(Result<>)> done) { link.Request(message, wire::kChained, std::move(done)); },
-      .record =
-          [message](std::string& script, uint32_t channel) {
-            KILN_CHECK(wire::Encode(script, channel, message, wire::kChained));
+      .send =
+          [message](vm::AgentLink& link, std::function<void(Result<>)> done) {
+            link.Request(message, wire::kChained, std::move(done));
           },
+      .record = [message](
+                    std::string& script,
+                    uint32_t channel) { KILN_CHECK(wire::Encode(script, channel, message, wire::kChained)); },
   };
 }
 
@@ -22,8 +23,10 @@ SetupRequest Make(std::string what, M message) {
 SetupRequest PutFile(const wire::Put& put, const std::string& bytes) {
   return SetupRequest{
       .what = fmt::format("write {}", put.path),
-      .send = [put, bytes](vm::AgentLink& link,
-                           std::function<void(Result<>)> done) { link.PutFile(put, bytes, wire::kChained, std::move(done)); },
+      .send =
+          [put, bytes](vm::AgentLink& link, std::function<void(Result<>)> done) {
+            link.PutFile(put, bytes, wire::kChained, std::move(done));
+          },
       .record =
           [put, bytes](std::string& script, uint32_t channel) {
             KILN_CHECK(wire::Encode(script, channel, put, wire::kChained));

@@ -7,8 +7,8 @@
 
 namespace kiln::run {
 
-/// One request for the agent with its frame flags, type-erased so that the same list can be sent over a link or
-/// recorded as a script.
+/// One request for the agent with its frame flags, type-erased so that the same list can be sent over a link
+/// or recorded as a script.
 struct SetupRequest {
   std::string what;  ///< For errors and -v: "mount 9p kroot on /kiln/lower".
   std::function<void(vm::AgentLink&, std::function<void(Result<>)>)> send;

@@ -16,8 +16,8 @@ Result<> ReplyResult(const wire::Frame& frame) {
   return ErrnoError(static_cast<int>(reply->error), "in the guest: {}", Printable(reply->what));
 }
 
-Result<std::unique_ptr<AgentLink>> AgentLink::Create(sys::Loop& loop, sys::Fd fd, uint64_t session, uint32_t window,
-                                                     Events events) {
+Result<std::unique_ptr<AgentLink>> AgentLink::Create(sys::Loop& loop, sys::Fd fd, uint64_t session,
+                                                     uint32_t window, Events events) {
   std::unique_ptr<AgentLink> link(new AgentLink(session, window, std::move(events)));
   AgentLink* self = link.get();
   link->stream_ = KILN_TRY(sys::Stream::Create(
@@ -87,7 +87,8 @@ void AgentLink::Receive(std::string_view bytes) {
 
 void AgentLink::Handle(const wire::Frame& frame) {
   switch (frame.type) {
-    case wire::Type::kHello: return HandleHello(frame);
+    case wire::Type::kHello:
+      return HandleHello(frame);
     case wire::Type::kLog: {
       const auto log = wire::Decode<wire::Log>(frame.payload);
       if (log && events_.log) events_.log(log->line);
@@ -100,7 +101,8 @@ void AgentLink::Handle(const wire::Frame& frame) {
       if (!node.empty()) node.mapped()();
       return;
     }
-    default: break;
+    default:
+      break;
   }
   const auto it = channels_.find(frame.channel);
   if (it == channels_.end()) return;  // Late words of a channel that is closed.
@@ -125,7 +127,8 @@ void AgentLink::HandleHello(const wire::Frame& frame) {
   hello_ = *hello;
   std::string bytes;
   wire::AppendSync(bytes);
-  KILN_CHECK(wire::Encode(bytes, wire::kNoChannel, wire::HostHello{.prefix = ours, .session = session_, .window = window_}));
+  KILN_CHECK(wire::Encode(bytes, wire::kNoChannel,
+                          wire::HostHello{.prefix = ours, .session = session_, .window = window_}));
   stream_->Write(bytes);
   if (events_.ready) events_.ready(hello_);
 }

@@ -17,7 +17,8 @@ namespace kiln::vm {
 class AgentLink {
  public:
   struct Events {
-    /// The agent is there and speaks our version; requests may be sent. Again after the guest's agent restarted.
+    /// The agent is there and speaks our version; requests may be sent. Again after the guest's agent
+    /// restarted.
     std::function<void(const wire::AgentHello&)> ready;
     std::function<void(const std::string& line)> log;  ///< Untrusted words of the agent.
     /// The link is of no more use: it hung up, broke the protocol, or is of another version. Told once.
@@ -26,8 +27,8 @@ class AgentLink {
   /// What one channel receives.
   using FrameHandler = std::function<void(const wire::Frame&)>;
 
-  static Result<std::unique_ptr<AgentLink>> Create(sys::Loop& loop, sys::Fd fd, uint64_t session, uint32_t window,
-                                                   Events events);
+  static Result<std::unique_ptr<AgentLink>> Create(sys::Loop& loop, sys::Fd fd, uint64_t session,
+                                                   uint32_t window, Events events);
   ~AgentLink();
 
   /// A new channel whose frames go to `handler` until CloseChannel.
@@ -49,7 +50,8 @@ class AgentLink {
   }
 
   /// Sends a small file (at most the agent's window) that replaces the one that is there.
-  void PutFile(const wire::Put& put, std::string_view bytes, uint8_t flags, std::function<void(Result<>)> done);
+  void PutFile(const wire::Put& put, std::string_view bytes, uint8_t flags,
+               std::function<void(Result<>)> done);
 
   /// `answered` is called when the agent answers; never when it does not.
   void Ping(std::function<void()> answered);

@@ -4,7 +4,8 @@
 
 namespace kiln::vm {
 
-GuestCommand::GuestCommand(AgentLink& link, const wire::Exec& exec, uint8_t flags, uint32_t window, Events events)
+GuestCommand::GuestCommand(AgentLink& link, const wire::Exec& exec, uint8_t flags, uint32_t window,
+                           Events events)
     : link_(link),
       events_(std::move(events)),
       window_(window),
@@ -39,7 +40,9 @@ void GuestCommand::Consumed(uint8_t stream, size_t bytes) {
   output.owed = 0;
 }
 
-void GuestCommand::Signal(int signal) { link_.Send(channel_, wire::Signal{.signal = static_cast<uint32_t>(signal)}); }
+void GuestCommand::Signal(int signal) {
+  link_.Send(channel_, wire::Signal{.signal = static_cast<uint32_t>(signal)});
+}
 
 void GuestCommand::Resize(unsigned rows, unsigned columns) {
   link_.Send(channel_, wire::Resize{.rows = rows, .cols = columns});
@@ -54,7 +57,8 @@ void GuestCommand::Handle(const wire::Frame& frame) {
       if (events_.started) events_.started(started->pid);
       return;
     }
-    case wire::Type::kData: return HandleData(frame);
+    case wire::Type::kData:
+      return HandleData(frame);
     case wire::Type::kCredit: {
       const auto credit = wire::Decode<wire::Credit>(frame.payload);
       if (!credit || credit->stream != wire::kStdin) return;
@@ -71,7 +75,8 @@ void GuestCommand::Handle(const wire::Frame& frame) {
     case wire::Type::kExited: {
       const auto exited = wire::Decode<wire::Exited>(frame.payload);
       if (!exited) {
-        if (events_.broken) events_.broken(MakeError(ErrorCode::kCorrupt, "the agent sent a broken exit status"));
+        if (events_.broken)
+          events_.broken(MakeError(ErrorCode::kCorrupt, "the agent sent a broken exit status"));
         return;
       }
       exited_ = true;
@@ -81,7 +86,8 @@ void GuestCommand::Handle(const wire::Frame& frame) {
       tell(*exited);
       return;
     }
-    default: return;
+    default:
+      return;
   }
 }
 
