@@ -9,10 +9,10 @@ namespace {
 
 constexpr size_t kMostErrors = 65536;
 constexpr Duration kDrainTime = std::chrono::seconds(1);
-// Where QEMU finds its channels, above what it opens by itself at start.
-constexpr int kConsoleFd = 10;
-constexpr int kAgentFd = 11;
-constexpr int kQmpFd = 12;
+// Where QEMU finds its channels.
+constexpr int kConsoleFd = 3;
+constexpr int kAgentFd = 4;
+constexpr int kQmpFd = 5;
 
 Shutdown ReasonOf(const nlohmann::json& data) {
   const auto reason = data.find("reason");
