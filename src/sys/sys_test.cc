@@ -55,6 +55,21 @@ TEST_F(SysTest, RemoveTreeDoesNotFollowLinks) {
   EXPECT_TRUE(RemoveTree(Path("gone")));
 }
 
+TEST(FileSystem, RenameTimesAndTreeBytes) {
+  auto dir = TempDir::Create("/tmp", "kiln-sys");
+  ASSERT_TRUE(dir.has_value());
+  const std::string a = dir->path() + "/a";
+  ASSERT_TRUE(MakeDirectories(a + "/deep").has_value());
+  ASSERT_TRUE(WriteFileAtomic(a + "/deep/file", std::string(100'000, 'x')).has_value());
+  ASSERT_TRUE(Rename(a, dir->path() + "/b").has_value());
+  EXPECT_FALSE(Rename(a, dir->path() + "/c").has_value());
+  EXPECT_GE(TreeBytes(dir->path()), 100'000U);
+  EXPECT_EQ(TreeBytes(a), 0U);
+  const WallTime when{std::chrono::seconds(1'234'567) + std::chrono::nanoseconds(89)};
+  ASSERT_TRUE(SetModifiedTime(dir->path() + "/b", when).has_value());
+  EXPECT_EQ(Identify(dir->path() + "/b")->mtime_ns, when.time_since_epoch().count());
+}
+
 TEST(Paths, AreHandledByText) {
   EXPECT_EQ(AbsolutePath("../x/./y", "/a/b"), "/a/x/y");
   EXPECT_EQ(AbsolutePath("/..", "/a"), "/");
