@@ -2,28 +2,15 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "store/run_record.h"
 
 namespace kiln::run {
 
-/// What a run came to. Never blurred: each has its own cause and its own exit code.
-enum class Verdict {
-  kPass,         ///< The command ended with 0.
-  kFail,         ///< The command said so: its exit code, its signal, or it could not be started.
-  kCrash,        ///< The kernel panicked, oopsed or reset itself.
-  kHang,         ///< The guest stopped answering.
-  kTimeout,      ///< The command's time limit passed.
-  kNoBoot,       ///< The kernel never got as far as the agent.
-  kInfra,        ///< Ours or the host's fault: QEMU, disk, memory, a bug.
-  kInterrupted,  ///< The user stopped it.
-};
-/// "pass", "fail", "crash", "hang", "timeout", "no-boot", "infra", "interrupted".
-std::string_view Name(Verdict verdict);
-std::optional<Verdict> VerdictFromName(std::string_view name);
+using Verdict = store::Verdict;
 
 /// kiln's own exit codes (kiln help exit-codes).
 inline constexpr int kExitUsage = 2;
@@ -33,6 +20,7 @@ inline constexpr int kExitCrash = 251;
 inline constexpr int kExitNoBoot = 252;  ///< Also for a hang.
 inline constexpr int kExitInfra = 253;
 /// The exit code for a verdict; `command_code` is what the guest's command gave (128 + signal when killed).
+/// An interrupted run is kInfra with kExitInterrupted instead.
 int ExitCode(Verdict verdict, int command_code);
 
 /// Where the time of a run went, each from the start of the process; unset when never reached.

@@ -1,17 +1,19 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
-#include "kernel/kernel.h"
+#include "kernel/resolve.h"
 #include "machine/features.h"
 #include "machine/machine.h"
-#include "rootfs/initramfs.h"
 #include "rootfs/plan.h"
+#include "run/outcome.h"
 #include "run/request.h"
 #include "run/world.h"
+#include "store/cache.h"
 #include "wire/wire.h"
 
 namespace kiln::run {
@@ -33,15 +35,18 @@ struct Plan {
   Duration boot_limit{};
   Duration hang_limit{};  ///< A guest that says nothing to a ping for so long hangs.
   std::optional<Duration> command_limit;
+  std::string config_hash;         ///< Of the kernel's configuration text; empty when it is not known.
   std::vector<std::string> notes;  ///< What the user should know, a line each.
+  /// Cache entries that the machine uses; held so that nobody evicts them meanwhile.
+  std::vector<std::shared_ptr<store::CacheEntry>> held;
 };
 
 /// Resolves a request. May write to the cache (an unpacked kernel, an initramfs).
 /// `timings` gets what was reached.
-Result<Plan> MakePlan(const Request& request, World& world, struct Timings& timings);
+Result<Plan> MakePlan(const Request& request, World& world, Timings& timings);
 
-/// The frames that the agent is sent for this plan before the command, as one byte string, for its standalone
-/// mode (`kiln.script=`): what a pasted command line replays.
-std::string StandaloneScript(const Plan& plan);
+/// The same machine for a person to start by hand: its initramfs also holds the frames that kiln would send,
+/// and the agent replays them (`kiln.script=`), runs the command on the console and powers off.
+Result<Plan> MakeStandalone(const Request& request, World& world);
 
 }  // namespace kiln::run

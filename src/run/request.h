@@ -26,7 +26,7 @@ struct Request {
   std::string accelerator = "auto";  ///< auto, kvm, tcg.
   std::string link = "auto";         ///< auto, virtio-serial, serial.
   std::string qemu;                  ///< A binary; empty looks for one.
-  unsigned cpus = 1;
+  unsigned cpus = 0;                 ///< 0: 1 under emulation, else up to 4.
   uint64_t memory_bytes = uint64_t{1} << 30;
 
   std::string root = "host";          ///< host, initramfs, a folder, or a disk image.

@@ -303,7 +303,10 @@ class Session final : public console::RecordSink {
     Conclude(Verdict::kCrash, fmt::format("the kernel crashed: {}", title));
   }
 
-  void Interrupt(std::string why) { Conclude(Verdict::kInterrupted, std::move(why)); }
+  void Interrupt(std::string why) {
+    if (!concluded_) result_.interrupted = true;
+    Conclude(Verdict::kInfra, std::move(why));
+  }
 
   void Infra(const Error& error) { Conclude(Verdict::kInfra, error.Text(), error.hint()); }
 
@@ -328,7 +331,7 @@ class Session final : public console::RecordSink {
     reader_.Finish();
     crash_watch_.Finish();
     JudgeSplats();
-    if (streams_ && result_.verdict != Verdict::kInterrupted) streams_->Drain();
+    if (streams_ && !result_.interrupted) streams_->Drain();
     boot_timer_.Reset();
     command_.reset();
     link_.reset();

@@ -19,4 +19,8 @@ struct SetupRequest {
 /// `wall_ns` is the host's time; `entropy` are bytes from its random generator.
 std::vector<SetupRequest> SetupRequests(const Plan& plan, uint64_t wall_ns, const std::string& entropy);
 
+/// The frames that the agent is sent for this plan, the command last, as one byte string for its standalone
+/// mode.
+std::string StandaloneScript(const Plan& plan);
+
 }  // namespace kiln::run

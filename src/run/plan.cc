@@ -1,0 +1,413 @@
+#include "run/plan.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "base/strings.h"
+#include "kernel/needs.h"
+#include "kernel/resolve.h"
+#include "machine/accel.h"
+#include "machine/kernel_command_line.h"
+#include "machine/qemu.h"
+#include "rootfs/initramfs.h"
+#include "run/guest_user.h"
+#include "run/setup.h"
+#include "store/hasher.h"
+#include "sys/files.h"
+#include "sys/terminal.h"
+
+namespace kiln::run {
+namespace {
+
+using std::chrono::seconds;
+
+// For KVM; scaled for what is slower.
+constexpr Duration kBootLimit = seconds(30);
+constexpr Duration kHangLimit = seconds(30);
+
+// One plan being made: each step fills in what the next ones stand on.
+class Planner {
+ public:
+  Planner(const Request& request, World& world, Timings& timings)
+      : request_(request),
+        world_(world),
+        timings_(timings),
+        cache_(world.paths.cache, world.clock, world.log) {}
+
+  Result<Plan> Make() {
+    world_.observer.OnPhase(Phase::kPlanning);
+    KILN_TRY(FindKernel());
+    KILN_TRY(FindQemu());
+    KILN_TRY(ShapeMachine());
+    KILN_TRY(PlanFiles());
+    KILN_TRY(PlanCommand());
+    Mark(timings_.planned);
+    KILN_TRY(MakeInitramfs({}));
+    Mark(timings_.initramfs);
+    KILN_TRY(CommandLine({}));
+    return std::move(plan_);
+  }
+
+  Result<Plan> MakeForHand() {
+    Plan usual = KILN_TRY(Make());
+    plan_ = std::move(usual);
+    // On the console there is one stream, and it is the command's terminal.
+    plan_.exec.flags = wire::kExecPty;
+    KILN_TRY(MakeInitramfs(StandaloneScript(plan_)));
+    KILN_TRY(CommandLine({fmt::format("kiln.script=/{}", rootfs::kScript)}));
+    return std::move(plan_);
+  }
+
+ private:
+  void Mark(std::optional<Duration>& when) { when = world_.clock.Now() - world_.started; }
+
+  Result<> FindKernel() {
+    const kernel::World world{.current = request_.kernel_base.empty() ? "/" : request_.kernel_base,
+                              .cache = world_.paths.cache,
+                              .spawner = &world_.spawner,
+                              .clock = world_.clock,
+                              .log = world_.log};
+    plan_.kernel = KILN_TRY(kernel::Resolve(request_.kernel, world));
+    if (plan_.kernel.arch != "x86_64" || request_.arch != "x86_64") {
+      return MakeError(ErrorCode::kUnsupported, "the kernel {} is for {}; kiln boots x86_64 so far",
+                       plan_.kernel.image, plan_.kernel.arch);
+    }
+    modules_ = KILN_TRY(kernel::LoadModules(plan_.kernel));
+    const auto config = KILN_TRY(kernel::LoadConfig(plan_.kernel));
+    abilities_ =
+        KILN_TRY(kernel::ChooseAbilities(config ? &*config : nullptr, modules_ ? &*modules_ : nullptr),
+                 "kernel {}", plan_.kernel.image);
+    for (const auto& fallback : abilities_.fallbacks) plan_.notes.push_back(fallback);
+    if (plan_.kernel.config) plan_.config_hash = store::Hasher().Add("config", *plan_.kernel.config).Hex();
+    return {};
+  }
+
+  Result<> FindQemu() {
+    const machine::Qemu qemu =
+        KILN_TRY(machine::FindQemu({.asked = request_.qemu,
+                                    .environment_path = config::Find(world_.environment, "PATH").value_or(""),
+                                    .cache_folder = world_.paths.cache},
+                                   world_.spawner));
+    plan_.qemu = qemu.path;
+    plan_.features = qemu.features;
+    const auto wish = machine::ParseAcceleratorWish(request_.accelerator);
+    if (!wish) {
+      return MakeError(ErrorCode::kInvalidArgument, "the accelerator \"{}\" is not one of auto, kvm, tcg",
+                       Printable(request_.accelerator));
+    }
+    // The probe costs a few milliseconds, so it is not made when the answer would not matter.
+    const machine::KvmProbe probe = *wish == machine::AcceleratorWish::kTcg
+                                        ? machine::KvmProbe{}
+                                        : machine::CachedKvmProbe(world_.paths.cache);
+    const auto choice = KILN_TRY(machine::ChooseAccelerator(*wish, probe, plan_.features));
+    plan_.machine.accelerator = choice.accelerator;
+    if (!choice.reason.empty()) world_.log.Debug("{}", choice.reason);
+    plan_.boot_limit =
+        request_.boot_timeout.value_or(machine::ScaledDeadline(kBootLimit, choice.accelerator));
+    plan_.hang_limit = machine::ScaledDeadline(kHangLimit, choice.accelerator);
+    plan_.command_limit = request_.timeout;
+    return {};
+  }
+
+  Result<> ShapeMachine() {
+    machine::Machine& machine = plan_.machine;
+    const bool emulated = machine.accelerator == machine::Accelerator::kTcg;
+    machine.cpus = request_.cpus != 0 ? request_.cpus : (emulated ? 1 : std::clamp(HostCpus(), 1U, 4U));
+    machine.memory_bytes = request_.memory_bytes;
+    machine.kernel_path = plan_.kernel.boot_image;
+    machine.boot_protocol = plan_.kernel.protocol == kernel::BootProtocol::kPvh
+                                ? machine::BootProtocol::kPvh
+                                : machine::BootProtocol::kLinux;
+    if (request_.link == "serial" ||
+        (request_.link == "auto" && abilities_.link == kernel::LinkKind::kSerial)) {
+      machine.agent_link.transport = machine::AgentLink::Transport::kSerial;
+    }
+    for (const DiskRequest& disk : request_.disks) machine.disks.push_back(KILN_TRY(AttachDisk(disk)));
+    if (request_.net == "user") {
+      if (!abilities_.network) {
+        return MakeError(ErrorCode::kUnsupported, "this kernel has no virtio network driver")
+            .Hint("build it with CONFIG_VIRTIO_NET=y, or leave --net out");
+      }
+      machine.network = {.kind = machine::Network::Kind::kUser, .restricted = !request_.net_open};
+      for (const auto& forward : request_.forwards)
+        machine.network.forwards.push_back(KILN_TRY(Forward(forward)));
+      plan_.set_up_network = true;
+    }
+    machine.extra_qemu_arguments = request_.qemu_arguments;
+    machine.generation_id = std::nullopt;
+    plan_.hostname = "kiln";
+    return {};
+  }
+
+  static Result<machine::Disk> AttachDisk(const DiskRequest& disk) {
+    const auto identity = sys::Identify(disk.path);
+    if (!identity) return Error(identity.error()).Context("disk");
+    machine::Disk attached{.path = disk.path, .format = disk.format, .read_only = disk.read_only};
+    if (!attached.format.empty()) return attached;
+    attached.format = "raw";
+    for (const std::string_view format : {"qcow2", "vmdk", "vdi", "vhdx"}) {
+      if (disk.path.ends_with(fmt::format(".{}", format))) attached.format = format;
+    }
+    return attached;
+  }
+
+  static Result<machine::PortForward> Forward(std::string_view text) {
+    machine::PortForward forward;
+    std::string_view rest = text;
+    if (ConsumePrefix(rest, "udp:"))
+      forward.protocol = machine::PortForward::Protocol::kUdp;
+    else
+      ConsumePrefix(rest, "tcp:");
+    const auto ports = Split(rest, ':');
+    const auto host = ParseUnsigned(ports[0]);
+    const auto guest = ParseUnsigned(ports.back());
+    if (ports.size() != 2 || !host || !guest || *host > 65535 || *guest == 0 || *guest > 65535) {
+      return MakeError(ErrorCode::kInvalidArgument, "the forward \"{}\" is not [tcp:|udp:]HOSTPORT:GUESTPORT",
+                       Printable(text));
+    }
+    forward.host_port = static_cast<uint16_t>(*host);
+    forward.guest_port = static_cast<uint16_t>(*guest);
+    return forward;
+  }
+
+  static unsigned HostCpus() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+  Result<> PlanFiles() {
+    rootfs::RootRequest root;
+    const std::string& base = request_.directory_base;
+    if (request_.root == "host") {
+      root.kind = rootfs::RootKind::kHost;
+      root.path = "/";
+    } else if (request_.root == "initramfs") {
+      root.kind = rootfs::RootKind::kInitramfs;
+    } else {
+      root.path = KILN_TRY(sys::CanonicalPath(sys::AbsolutePath(request_.root, base)), "--root");
+      root.kind = sys::IsDirectory(root.path) ? rootfs::RootKind::kDirectory : rootfs::RootKind::kDisk;
+    }
+    for (const auto& path : request_.writable) {
+      const std::string real = KILN_TRY(sys::CanonicalPath(sys::AbsolutePath(path, base)), "--rw");
+      root.shares.push_back(
+          {.host_path = real, .guest_path = sys::AbsolutePath(path, base), .writable = true});
+    }
+    for (const auto& text : request_.shares) {
+      rootfs::Share share = KILN_TRY(rootfs::ParseShare(text, base));
+      share.host_path = KILN_TRY(sys::CanonicalPath(share.host_path), "--share {}", Printable(text));
+      root.shares.push_back(std::move(share));
+    }
+    root.directory = request_.directory.empty() ? base : sys::AbsolutePath(request_.directory, base);
+    root.directory_required = !request_.directory.empty();
+    user_ = KILN_TRY(ChooseUser(root));
+    const rootfs::GuestAbilities guest{.overlay = abilities_.overlay,
+                                       .tmpfs = abilities_.tmpfs,
+                                       .nine_p = abilities_.root == kernel::RootTransport::kNineP};
+    root_kind_ = root.kind;
+    auto files = KILN_TRY(rootfs::PlanRoot(root, guest, sys::Exists));
+    for (const auto& share : files.exports) {
+      plan_.machine.shares.push_back(
+          {.host_path = share.host_path, .tag = share.tag, .read_only = !share.writable});
+      plan_.flush_at_end = plan_.flush_at_end || share.writable;
+    }
+    for (const auto& disk : plan_.machine.disks) plan_.flush_at_end = plan_.flush_at_end || !disk.read_only;
+    if (files.needs_root_disk) {
+      machine::Disk disk = KILN_TRY(AttachDisk({.path = root.path, .read_only = true}));
+      plan_.machine.disks.insert(plan_.machine.disks.begin(), std::move(disk));
+    }
+    plan_.steps = std::move(files.steps);
+    plan_.exec.cwd = files.directory;
+    plan_.notes.insert(plan_.notes.end(), files.notes.begin(), files.notes.end());
+    return {};
+  }
+
+  Result<GuestUser> ChooseUser(const rootfs::RootRequest& root) const {
+    const bool foreign = root.kind != rootfs::RootKind::kHost;
+    if (request_.user.empty()) {
+      if (root.kind != rootfs::RootKind::kInitramfs && root.kind != rootfs::RootKind::kDisk) return Caller();
+      return FromFiles("root", "", "");
+    }
+    if (!foreign) return FromHost(request_.user);
+    const auto passwd = sys::ReadFile(root.path + "/etc/passwd", 1 << 20);
+    const auto group = sys::ReadFile(root.path + "/etc/group", 1 << 20);
+    return FromFiles(request_.user, passwd.value_or(""), group.value_or(""));
+  }
+
+  Result<> PlanCommand() {
+    wire::Exec& exec = plan_.exec;
+    const Streams& streams = world_.streams;
+    const bool terminal = sys::IsTerminal(streams.input) && sys::IsTerminal(streams.output);
+    plan_.is_shell = request_.command.empty();
+    exec.argv = request_.command;
+    if (plan_.is_shell) exec.argv = {ShellProgram()};
+    exec.uid = user_.uid;
+    exec.gid = user_.gid;
+    exec.groups = user_.groups;
+    exec.env = GuestEnvironment(world_.environment, user_, request_.environment_pass,
+                                request_.environment_set, root_kind_ == rootfs::RootKind::kHost);
+    plan_.standard_input = true;
+    if (terminal) {
+      const auto size = sys::GetWindowSize(streams.output).value_or(sys::WindowSize{});
+      exec.rows = size.rows;
+      exec.cols = size.columns;
+      exec.flags = wire::kExecPty;
+    } else {
+      exec.flags = wire::kExecStdin;
+    }
+    return {};
+  }
+
+  std::string ShellProgram() const {
+    if (root_kind_ == rootfs::RootKind::kHost && sys::Exists(user_.shell)) return user_.shell;
+    if (root_kind_ == rootfs::RootKind::kDirectory &&
+        sys::Exists(plan_.machine.shares[0].host_path + user_.shell)) {
+      return user_.shell;
+    }
+    return "/bin/sh";
+  }
+
+  // ── initramfs ──
+
+  // The link's modules come first, so that the agent can report while the others load.
+  Result<std::pair<std::vector<kernel::ModuleFile>, std::vector<kernel::ModuleFile>>> ChooseModules() {
+    std::vector<kernel::ModuleFile> ready;
+    std::vector<kernel::ModuleFile> later;
+    if (!modules_) {
+      if (request_.modules.empty()) return std::pair(ready, later);
+      return MakeError(ErrorCode::kNotFound, "the kernel {} has no modules folder, so {} can't be loaded",
+                       plan_.kernel.image, request_.modules[0]);
+    }
+    const auto& all = abilities_.modules;
+    std::vector<std::string> first;
+    for (const auto& name : {"virtio_pci", "virtio_console"}) {
+      if (std::ranges::find(all, name) != all.end()) first.emplace_back(name);
+    }
+    ready = KILN_TRY(kernel::PlanModules(*modules_, first)).load;
+    std::vector<std::string> wanted;
+    for (const auto& name : all) {
+      if (Wanted(name)) wanted.push_back(name);
+    }
+    wanted.insert(wanted.end(), request_.modules.begin(), request_.modules.end());
+    const auto rest = KILN_TRY(kernel::PlanModules(*modules_, wanted));
+    for (const auto& missing : rest.missing) {
+      if (std::ranges::find(request_.modules, missing) == request_.modules.end()) continue;
+      return MakeError(ErrorCode::kNotFound, "the kernel {} has no module {}", plan_.kernel.release, missing);
+    }
+    std::set<std::string> have;
+    for (const auto& file : ready) have.insert(file.name);
+    for (const auto& file : rest.load) {
+      if (have.insert(file.name).second) later.push_back(file);
+    }
+    return std::pair(std::move(ready), std::move(later));
+  }
+
+  // Whether this machine has what the module drives: every module costs boot time.
+  bool Wanted(std::string_view module) const {
+    const machine::Machine& machine = plan_.machine;
+    if (module.starts_with("9p") || module == "netfs" || module == "fscache") return !machine.shares.empty();
+    if (module == "overlay") return root_kind_ != rootfs::RootKind::kInitramfs;
+    if (module == "virtio_blk" || module == "ext4") return !machine.disks.empty();
+    if (module == "virtio_net") return plan_.set_up_network;
+    if (module.find("vsock") != std::string_view::npos) {
+      return machine.agent_link.transport == machine::AgentLink::Transport::kVsock;
+    }
+    if (module == "vmgenid") return machine.generation_id.has_value();
+    if (module == "virtio_rng" || module == "rng_core") return false;  // The host sends entropy itself.
+    return true;
+  }
+
+  Result<> MakeInitramfs(const std::string& script) {
+    const std::string executable = KILN_TRY(sys::ReadLink("/proc/self/exe"));
+    const std::string agent =
+        KILN_TRY(rootfs::FindAgent(executable, config::Find(world_.environment, "KILN_AGENT").value_or("")));
+    const auto [ready, later] = KILN_TRY(ChooseModules());
+    std::string busybox;
+    if (root_kind_ == rootfs::RootKind::kInitramfs) {
+      const auto path = config::Find(world_.environment, "PATH").value_or("/usr/bin:/bin");
+      busybox = sys::FindProgram("busybox", path).value_or("");
+    }
+
+    store::Hasher hasher;
+    hasher.Add("format", "initramfs 1");
+    KILN_TRY(AddIdentity(hasher, "agent", agent));
+    for (const auto& module : ready) KILN_TRY(AddIdentity(hasher, "ready", module.path));
+    for (const auto& module : later) KILN_TRY(AddIdentity(hasher, "later", module.path));
+    if (!busybox.empty()) KILN_TRY(AddIdentity(hasher, "busybox", busybox));
+    hasher.Add("own commands", root_kind_ == rootfs::RootKind::kInitramfs ? 1 : 0);
+    hasher.Add("script", script);
+    const auto make = [&](const std::string& folder) {
+      return WriteInitramfs(folder, agent, ready, later, busybox, script);
+    };
+    auto entry = std::make_shared<store::CacheEntry>(
+        KILN_TRY(cache_.Get("initramfs", hasher.Hex(), make), "the initramfs"));
+    plan_.machine.initrd_path = entry->PathOf("initramfs.cpio");
+    plan_.held.push_back(std::move(entry));
+    return {};
+  }
+
+  static Result<> AddIdentity(store::Hasher& hasher, std::string_view label, const std::string& path) {
+    const sys::FileIdentity identity = KILN_TRY(sys::Identify(path));
+    hasher.Add(label, path);
+    hasher.Add("inode", identity.inode).Add("size", identity.size);
+    hasher.Add("mtime", static_cast<uint64_t>(identity.mtime_ns))
+        .Add("ctime", static_cast<uint64_t>(identity.ctime_ns));
+    return {};
+  }
+
+  Result<> WriteInitramfs(const std::string& folder, const std::string& agent,
+                          const std::vector<kernel::ModuleFile>& ready,
+                          const std::vector<kernel::ModuleFile>& later, const std::string& busybox,
+                          const std::string& script) {
+    rootfs::InitramfsInputs inputs{
+        .agent = KILN_TRY(sys::ReadFile(agent)),
+        .own_commands = root_kind_ == rootfs::RootKind::kInitramfs && busybox.empty(),
+        .script = script};
+    for (const auto& module : ready)
+      inputs.ready_modules.push_back({module.name, KILN_TRY(kernel::ReadModule(module.path))});
+    for (const auto& module : later)
+      inputs.later_modules.push_back({module.name, KILN_TRY(kernel::ReadModule(module.path))});
+    if (!busybox.empty()) {
+      inputs.busybox = KILN_TRY(sys::ReadFile(busybox));
+      const auto list =
+          KILN_TRY(world_.spawner.Run({.argv = {busybox, "--list"}}), "ask {} for its commands", busybox);
+      for (const auto name : SplitLines(list.output)) inputs.applets.emplace_back(Trim(name));
+    }
+    const auto archive = KILN_TRY(rootfs::MakeInitramfs(inputs));
+    const sys::Fd file = KILN_TRY(sys::Open(folder + "/initramfs.cpio", O_WRONLY | O_CREAT | O_EXCL, 0600));
+    return archive.WriteTo(file.get());
+  }
+
+  Result<> CommandLine(std::vector<std::string> ours) {
+    machine::CommandLineOptions options{.extra = std::move(ours)};
+    if (request_.verbose) options.verbosity = machine::CommandLineOptions::Verbosity::kVerbose;
+    if (plan_.machine.agent_link.transport == machine::AgentLink::Transport::kSerial) {
+      options.extra.emplace_back("kiln.link=ttyS1");
+    }
+    options.extra.insert(options.extra.end(), request_.append.begin(), request_.append.end());
+    plan_.machine.append = KILN_TRY(machine::KernelCommandLine(plan_.machine, options));
+    return {};
+  }
+
+  const Request& request_;
+  World& world_;
+  Timings& timings_;
+  store::Cache cache_;
+  std::optional<kernel::ModuleIndex> modules_;
+  kernel::Abilities abilities_;
+  rootfs::RootKind root_kind_ = rootfs::RootKind::kHost;
+  GuestUser user_;
+  Plan plan_;
+};
+
+}  // namespace
+
+Result<Plan> MakePlan(const Request& request, World& world, Timings& timings) {
+  return Planner(request, world, timings).Make();
+}
+
+Result<Plan> MakeStandalone(const Request& request, World& world) {
+  Timings timings;
+  return Planner(request, world, timings).MakeForHand();
+}
+
+}  // namespace kiln::run
