@@ -8,7 +8,6 @@
 #include <cerrno>
 
 #include "base/strings.h"
-#include "sys/files.h"
 
 namespace kiln::elf {
 namespace {
@@ -75,11 +74,16 @@ Result<FileSource> FileSource::Open(const std::string& path) {
   const sys::FileIdentity identity = KILN_TRY(sys::Identify(fd.get(), path));
   if (!S_ISREG(identity.mode))
     return MakeError(ErrorCode::kInvalidArgument, "{} is not a regular file", Printable(path));
-  return FileSource(std::move(fd), path, identity.size);
+  return FileSource(std::move(fd), path, identity);
+}
+
+bool FileSource::Changed() const {
+  const auto now = sys::Identify(fd_.get(), path_);
+  return !now || !(*now == identity_);
 }
 
 Result<std::string> FileSource::Read(uint64_t offset, size_t size) const {
-  if (offset > size_ || size > size_ - offset) return PastTheEnd(offset, size, size_);
+  if (offset > Size() || size > Size() - offset) return PastTheEnd(offset, size, Size());
   std::string bytes;
   bytes.resize_and_overwrite(size, [](char*, size_t n) noexcept { return n; });
   for (size_t done = 0; done < size;) {

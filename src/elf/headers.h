@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 
 #include "base/result.h"
 #include "sys/fd.h"
+#include "sys/files.h"
 
 namespace kiln::elf {
 
@@ -36,15 +38,19 @@ class FileSource final : public Source {
  public:
   /// Errors: what open(2) says, with the path; kInvalidArgument when it is not a regular file.
   static Result<FileSource> Open(const std::string& path);
-  uint64_t Size() const override { return size_; }
+  uint64_t Size() const override { return identity_.size; }
   Result<std::string> Read(uint64_t offset, size_t size) const override;
+  /// Of the file as it was when opened.
+  const sys::FileIdentity& identity() const { return identity_; }
+  /// True when the file is no longer what it was when opened.
+  bool Changed() const;
 
  private:
-  FileSource(sys::Fd fd, std::string path, uint64_t size)
-      : fd_(std::move(fd)), path_(std::move(path)), size_(size) {}
+  FileSource(sys::Fd fd, std::string path, const sys::FileIdentity& identity)
+      : fd_(std::move(fd)), path_(std::move(path)), identity_(identity) {}
   sys::Fd fd_;
   std::string path_;
-  uint64_t size_ = 0;
+  sys::FileIdentity identity_;
 };
 
 inline constexpr uint16_t kMachineI386 = 3;
@@ -96,11 +102,17 @@ std::optional<uint64_t> PvhEntry(const std::vector<Note>& notes, const Headers& 
 /// The GNU build-id in lower-case hex; nothing when the note is not there.
 std::optional<std::string> BuildId(const std::vector<Note>& notes);
 
+/// Shows the bytes of the segments to load in pieces of 4 MiB plus `overlap`, so that what begins in the
+/// first `fresh` bytes of a piece is there whole when it is no longer than `overlap`. Ends when `visit`
+/// returns false, or after 256 MiB.
+Result<> ScanLoaded(const Source& source, const Headers& headers, size_t overlap,
+                    const std::function<bool(std::string_view bytes, size_t fresh)>& visit);
+
 /// The kernel's own banner, "Linux version 6.1.0 (user@host) (compiler) #1 …", from the first segment that
 /// has it; nothing when no loaded segment does. At most 256 MiB are read.
 Result<std::optional<std::string>> FindLinuxBanner(const Source& source, const Headers& headers);
-/// The same in bytes that are at hand.
-std::optional<std::string> FindLinuxBanner(std::string_view bytes);
+/// The same in bytes that are at hand; only one that begins in the first `fresh` bytes.
+std::optional<std::string> FindLinuxBanner(std::string_view bytes, size_t fresh = std::string_view::npos);
 /// "6.1.0-56-amd64" from a banner; nothing when it is not one.
 std::optional<std::string> ReleaseOfBanner(std::string_view banner);
 

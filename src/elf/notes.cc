@@ -44,20 +44,6 @@ Result<> ParseNotes(std::string_view bytes, bool little, std::vector<Note>& note
   return {};
 }
 
-/// The first banner that begins in the first `begin_limit` bytes.
-std::optional<std::string> FindBannerBefore(std::string_view bytes, size_t begin_limit) {
-  for (size_t at = 0;; ++at) {
-    if (at >= bytes.size()) return std::nullopt;
-    const void* found = ::memmem(bytes.data() + at, bytes.size() - at, kBanner.data(), kBanner.size());
-    if (found == nullptr) return std::nullopt;
-    at = static_cast<size_t>(static_cast<const char*>(found) - bytes.data());
-    if (at >= begin_limit) return std::nullopt;
-    const std::string_view rest = bytes.substr(at, kMaxBanner);
-    const std::string_view banner = Trim(rest.substr(0, std::min(rest.find('\0'), rest.find('\n'))));
-    if (ReleaseOfBanner(banner)) return std::string(banner);
-  }
-}
-
 }  // namespace
 
 Result<std::vector<Note>> ReadNotes(const Source& source, const Headers& headers) {
@@ -97,23 +83,41 @@ std::optional<std::string> BuildId(const std::vector<Note>& notes) {
   return std::nullopt;
 }
 
-std::optional<std::string> FindLinuxBanner(std::string_view bytes) {
-  return FindBannerBefore(bytes, bytes.size());
+std::optional<std::string> FindLinuxBanner(std::string_view bytes, size_t fresh) {
+  for (size_t at = 0;; ++at) {
+    if (at >= bytes.size()) return std::nullopt;
+    const void* found = ::memmem(bytes.data() + at, bytes.size() - at, kBanner.data(), kBanner.size());
+    if (found == nullptr) return std::nullopt;
+    at = static_cast<size_t>(static_cast<const char*>(found) - bytes.data());
+    if (at >= fresh) return std::nullopt;
+    const std::string_view rest = bytes.substr(at, kMaxBanner);
+    const std::string_view banner = Trim(rest.substr(0, std::min(rest.find('\0'), rest.find('\n'))));
+    if (ReleaseOfBanner(banner)) return std::string(banner);
+  }
+}
+
+Result<> ScanLoaded(const Source& source, const Headers& headers, size_t overlap,
+                    const std::function<bool(std::string_view bytes, size_t fresh)>& visit) {
+  uint64_t scanned = 0;
+  for (const Segment& segment : headers.segments) {
+    if (segment.type != kSegmentLoad) continue;
+    for (uint64_t at = 0; at < segment.file_size && scanned < kMaxSearch; at += kChunk) {
+      const uint64_t count = std::min<uint64_t>(segment.file_size - at, kChunk + overlap);
+      const std::string bytes = KILN_TRY(source.Read(segment.offset + at, static_cast<size_t>(count)));
+      scanned += count;
+      if (!visit(bytes, kChunk)) return {};
+    }
+  }
+  return {};
 }
 
 Result<std::optional<std::string>> FindLinuxBanner(const Source& source, const Headers& headers) {
-  uint64_t searched = 0;
-  for (const Segment& segment : headers.segments) {
-    if (segment.type != kSegmentLoad) continue;
-    for (uint64_t at = 0; at < segment.file_size && searched < kMaxSearch; at += kChunk) {
-      // Chunks overlap by a banner, so that one on the border is found whole.
-      const uint64_t count = std::min<uint64_t>(segment.file_size - at, kChunk + kMaxBanner);
-      const std::string bytes = KILN_TRY(source.Read(segment.offset + at, static_cast<size_t>(count)));
-      searched += count;
-      if (auto banner = FindBannerBefore(bytes, kChunk)) return banner;
-    }
-  }
-  return std::optional<std::string>();
+  std::optional<std::string> banner;
+  KILN_TRY(ScanLoaded(source, headers, kMaxBanner, [&](std::string_view bytes, size_t fresh) {
+    banner = FindLinuxBanner(bytes, fresh);
+    return !banner;
+  }));
+  return banner;
 }
 
 std::optional<std::string> ReleaseOfBanner(std::string_view banner) {
