@@ -1,0 +1,171 @@
+#include "machine/distribution.h"
+
+#include <array>
+
+#include "base/check.h"
+#include "base/strings.h"
+#include "sys/files.h"
+
+namespace kiln::machine {
+namespace {
+
+struct PackageRow {
+  std::string_view program;
+  std::string_view debian;
+  std::string_view fedora;
+  std::string_view arch;
+  std::string_view suse;
+  std::string_view alpine;
+};
+
+constexpr std::array kPackages = {
+    PackageRow{"qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core", "qemu-system-x86", "qemu-x86",
+               "qemu-system-x86_64"},
+    PackageRow{"qemu-img", "qemu-utils", "qemu-img", "qemu-img", "qemu-img", "qemu-img"},
+    PackageRow{"kernel", "linux-image-amd64", "kernel-core", "linux", "kernel-default", "linux-virt"},
+    PackageRow{"busybox", "busybox-static", "busybox", "busybox", "busybox-static", "busybox-static"},
+    PackageRow{"gdb", "gdb", "gdb", "gdb", "gdb", "gdb"},
+    PackageRow{"git", "git", "git", "git", "git", "git"},
+    PackageRow{"make", "make", "make", "make", "make", "make"},
+    PackageRow{"gcc", "gcc", "gcc", "gcc", "gcc", "gcc"},
+    PackageRow{"flex", "flex", "flex", "flex", "flex", "flex"},
+    PackageRow{"bison", "bison", "bison", "bison", "bison", "bison"},
+    PackageRow{"bc", "bc", "bc", "bc", "bc", "bc"},
+    PackageRow{"pahole", "dwarves", "dwarves", "pahole", "dwarves", "pahole"},
+    PackageRow{"ccache", "ccache", "ccache", "ccache", "ccache", "ccache"},
+    PackageRow{"musl-gcc", "musl-tools", "musl-gcc", "musl", "musl-devel", "musl-dev"},
+    PackageRow{"ssh", "openssh-client", "openssh-clients", "openssh", "openssh-clients", "openssh-client"},
+    PackageRow{"mke2fs", "e2fsprogs", "e2fsprogs", "e2fsprogs", "e2fsprogs", "e2fsprogs"},
+    PackageRow{"mmdebstrap", "mmdebstrap", "mmdebstrap", "", "", ""},
+};
+
+std::string_view Column(const PackageRow& row, PackageFamily family) {
+  switch (family) {
+    case PackageFamily::kUnknown:
+      return "";
+    case PackageFamily::kDebian:
+      return row.debian;
+    case PackageFamily::kFedora:
+      return row.fedora;
+    case PackageFamily::kArch:
+      return row.arch;
+    case PackageFamily::kSuse:
+      return row.suse;
+    case PackageFamily::kAlpine:
+      return row.alpine;
+  }
+  KILN_CHECK(false);
+}
+
+std::string_view Installer(PackageFamily family) {
+  switch (family) {
+    case PackageFamily::kUnknown:
+      return "";
+    case PackageFamily::kDebian:
+      return "apt install";
+    case PackageFamily::kFedora:
+      return "dnf install";
+    case PackageFamily::kArch:
+      return "pacman -S";
+    case PackageFamily::kSuse:
+      return "zypper install";
+    case PackageFamily::kAlpine:
+      return "apk add";
+  }
+  KILN_CHECK(false);
+}
+
+PackageFamily FamilyOf(std::string_view id) {
+  struct Row {
+    std::string_view id;
+    PackageFamily family;
+  };
+  static constexpr Row kIds[] = {
+      {"debian", PackageFamily::kDebian}, {"ubuntu", PackageFamily::kDebian},
+      {"fedora", PackageFamily::kFedora}, {"rhel", PackageFamily::kFedora},
+      {"centos", PackageFamily::kFedora}, {"arch", PackageFamily::kArch},
+      {"suse", PackageFamily::kSuse},     {"opensuse", PackageFamily::kSuse},
+      {"alpine", PackageFamily::kAlpine},
+  };
+  for (const Row& row : kIds)
+    if (row.id == id) return row.family;
+  // "opensuse-tumbleweed", "opensuse-leap".
+  return id.starts_with("opensuse-") ? PackageFamily::kSuse : PackageFamily::kUnknown;
+}
+
+/// The value of an os-release line: in quotes or bare, with backslashes before what a shell would read.
+std::string Unquote(std::string_view value) {
+  value = Trim(value);
+  if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front())
+    value = value.substr(1, value.size() - 2);
+  std::string text;
+  for (size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '\\' && i + 1 < value.size()) ++i;
+    text += value[i];
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string_view Name(PackageFamily family) {
+  switch (family) {
+    case PackageFamily::kUnknown:
+      return "unknown";
+    case PackageFamily::kDebian:
+      return "debian";
+    case PackageFamily::kFedora:
+      return "fedora";
+    case PackageFamily::kArch:
+      return "arch";
+    case PackageFamily::kSuse:
+      return "suse";
+    case PackageFamily::kAlpine:
+      return "alpine";
+  }
+  KILN_CHECK(false);
+}
+
+Distribution ParseOsRelease(std::string_view text) {
+  Distribution distribution;
+  std::string like;
+  for (std::string_view line : SplitLines(text)) {
+    line = Trim(line);
+    if (ConsumePrefix(line, "ID="))
+      distribution.id = Unquote(line);
+    else if (ConsumePrefix(line, "ID_LIKE="))
+      like = Unquote(line);
+    else if (ConsumePrefix(line, "PRETTY_NAME="))
+      distribution.name = Printable(Unquote(line));
+  }
+  distribution.family = FamilyOf(distribution.id);
+  for (const std::string_view id : SplitBlank(like))
+    if (distribution.family == PackageFamily::kUnknown) distribution.family = FamilyOf(id);
+  if (distribution.name.empty()) distribution.name = distribution.id.empty() ? "Linux" : distribution.id;
+  return distribution;
+}
+
+Distribution DetectDistribution() {
+  for (const char* path : {"/etc/os-release", "/usr/lib/os-release"})
+    if (const auto text = sys::ReadFile(path, 64 << 10)) return ParseOsRelease(*text);
+  return ParseOsRelease("");
+}
+
+std::optional<std::string> PackageOf(std::string_view program, PackageFamily family) {
+  for (const PackageRow& row : kPackages)
+    if (row.program == program && !Column(row, family).empty()) return std::string(Column(row, family));
+  return std::nullopt;
+}
+
+std::string InstallCommand(PackageFamily family, const std::vector<std::string>& packages, bool is_root) {
+  if (Installer(family).empty() || packages.empty()) return {};
+  return fmt::format("{}{} {}", is_root ? "" : "sudo ", Installer(family), Join(packages, " "));
+}
+
+std::string InstallHint(const Distribution& distribution, std::string_view program, bool is_root) {
+  if (const auto package = PackageOf(program, distribution.family))
+    return InstallCommand(distribution.family, {*package}, is_root);
+  return fmt::format("install {} with this system's package manager", program);
+}
+
+}  // namespace kiln::machine

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kiln::machine {
+
+/// Families of distributions that share a package manager and package names.
+enum class PackageFamily { kUnknown, kDebian, kFedora, kArch, kSuse, kAlpine };
+/// "debian", "fedora" …
+std::string_view Name(PackageFamily family);
+
+struct Distribution {
+  PackageFamily family = PackageFamily::kUnknown;
+  std::string id{};    ///< ID of os-release: "ubuntu".
+  std::string name{};  ///< PRETTY_NAME: "Ubuntu 24.04.1 LTS"; "Linux" when unknown.
+  bool operator==(const Distribution&) const = default;
+};
+
+/// Reads os-release (os-release(5): ID, ID_LIKE, PRETTY_NAME). Anything else in the text is passed over.
+Distribution ParseOsRelease(std::string_view text);
+/// From /etc/os-release, else /usr/lib/os-release, else unknown.
+Distribution DetectDistribution();
+
+/// The package that holds a program ("gdb", "qemu-system-x86_64") or, as "kernel", the distribution's kernel.
+/// Nothing when the family or the program is not in the table.
+std::optional<std::string> PackageOf(std::string_view program, PackageFamily family);
+/// "sudo apt install a b"; for root without sudo. Empty for an unknown family.
+std::string InstallCommand(PackageFamily family, const std::vector<std::string>& packages, bool is_root);
+/// What to tell a person who lacks a program: "sudo apt install gdb", or in words when the table does not
+/// know.
+std::string InstallHint(const Distribution& distribution, std::string_view program, bool is_root);
+
+}  // namespace kiln::machine
