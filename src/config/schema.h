@@ -20,7 +20,7 @@ enum class Type {
   kTextList,
   kPathList,
   kShareList,     ///< HOST[:GUEST][:ro|:rw]; HOST is a path.
-  kDiskList,      ///< FILE[,ro][,format=raw|qcow2]; FILE is a path.
+  kDiskList,      ///< FILE[,ro][,format=F]; FILE is a path.
   kVariableList,  ///< NAME (may hold *) or NAME=value.
 };
 

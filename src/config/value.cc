@@ -10,6 +10,7 @@ namespace {
 
 // No path or word of ours is longer; also bounds what a hostile file can make us copy around.
 constexpr size_t kMaxText = 16384;
+constexpr std::string_view kDiskFormats[] = {"raw", "qcow2", "vmdk", "vdi", "vhdx"};
 
 std::string Resolve(std::string_view path, const PathContext& context) {
   if (!context.home.empty() && (path == "~" || path.starts_with("~/")))
@@ -43,8 +44,10 @@ Result<std::string> ResolveDisk(const Setting& setting, std::string_view text, c
   if (parts[0].empty()) return Wrong(setting, text);
   for (size_t i = 1; i < parts.size(); ++i) {
     std::string_view option = parts[i];
-    ConsumePrefix(option, "format=");
-    if (option != "ro" && option != "raw" && option != "qcow2") return Wrong(setting, text);
+    const bool known = ConsumePrefix(option, "format=")
+                           ? std::ranges::find(kDiskFormats, option) != std::end(kDiskFormats)
+                           : option == "ro";
+    if (!known) return Wrong(setting, text);
   }
   return Resolve(parts[0], context) + std::string(text.substr(parts[0].size()));
 }
@@ -112,7 +115,7 @@ std::string Expectation(const Setting& setting) {
     case Type::kShareList:
       return "HOST, HOST:GUEST or HOST:GUEST:rw, with an absolute path for GUEST";
     case Type::kDiskList:
-      return "a file, with ,ro or ,format=raw or ,format=qcow2 after it if need be";
+      return "a file, with ,ro or ,format=F (raw, qcow2, vmdk, vdi, vhdx) after it if need be";
     case Type::kVariableList:
       return "NAME or NAME=VALUE";
   }

@@ -11,8 +11,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 7> kVerdicts = {"pass",    "fail",    "crash", "hang",
-                                                       "timeout", "no-boot", "infra"};
+constexpr std::array<std::string_view, 8> kVerdicts = {"pass",    "fail",    "crash", "hang",
+                                                       "timeout", "no-boot", "infra", "interrupted"};
 // No letters that are mistaken for others, and no vowels, so that no words come out.
 constexpr std::string_view kLetters = "bcdfghjkmnpqrstvwxz23456789";
 

@@ -14,14 +14,15 @@ namespace kiln::store {
 /// What became of a run. Never blurred.
 enum class Verdict {
   kPass,
-  kFail,     ///< The command or the test said so.
-  kCrash,    ///< The kernel did: panic, oops.
-  kHang,     ///< It booted and then did not answer any more.
-  kTimeout,  ///< The time limit that the user set.
-  kNoBoot,   ///< The kernel never got to the agent.
-  kInfra,    ///< Ours or the host's fault; also: interrupted or killed.
+  kFail,         ///< The command or the test said so.
+  kCrash,        ///< The kernel did: panic, oops.
+  kHang,         ///< It booted and then did not answer any more.
+  kTimeout,      ///< The time limit that the user set.
+  kNoBoot,       ///< The kernel never got to the agent.
+  kInfra,        ///< Ours or the host's fault; also: kiln was killed.
+  kInterrupted,  ///< The user stopped it.
 };
-/// "pass", "fail", "crash", "hang", "timeout", "no-boot", "infra".
+/// "pass", "fail", "crash", "hang", "timeout", "no-boot", "infra", "interrupted".
 std::string_view Name(Verdict verdict);
 std::optional<Verdict> ParseVerdict(std::string_view name);
 std::vector<std::string> VerdictNames();
