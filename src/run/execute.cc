@@ -82,7 +82,6 @@ Outcome Execute(const Request& request, World& world, store::RunStore& runs, con
   outcome.command_signal = result.command_signal;
   for (const auto& crash : result.crashes) outcome.crash_titles.push_back(crash.title);
   outcome.exit_code = ExitCode(result.verdict, CommandCode(result));
-  if (result.interrupted) outcome.exit_code = kExitInterrupted;
   if (outcome.bad_input) outcome.exit_code = kExitUsage;
   outcome.timings.end = world.clock.Now() - world.started;
   if (bundle) {

@@ -15,6 +15,8 @@ int ExitCode(Verdict verdict, int command_code) {
       return kExitNoBoot;
     case Verdict::kTimeout:
       return kExitTimeout;
+    case Verdict::kInterrupted:
+      return kExitInterrupted;
     case Verdict::kInfra:
       return kExitInfra;
   }

@@ -20,7 +20,6 @@ inline constexpr int kExitCrash = 251;
 inline constexpr int kExitNoBoot = 252;  ///< Also for a hang.
 inline constexpr int kExitInfra = 253;
 /// The exit code for a verdict; `command_code` is what the guest's command gave (128 + signal when killed).
-/// An interrupted run is kInfra with kExitInterrupted instead.
 int ExitCode(Verdict verdict, int command_code);
 
 /// Where the time of a run went, each from the start of the process; unset when never reached.
@@ -41,6 +40,7 @@ struct Timings {
 struct Outcome {
   Verdict verdict = Verdict::kInfra;
   int exit_code = kExitInfra;
+  bool bad_input = false;             ///< What was asked can't be: exit code 2.
   std::string cause;                  ///< One sentence in words, always.
   std::string hint;                   ///< What a person can do, or empty.
   std::optional<int> command_code;    ///< Exit code of the command.

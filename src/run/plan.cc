@@ -1,6 +1,7 @@
 #include "run/plan.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
@@ -86,13 +87,14 @@ class Planner {
   }
 
   Result<> FindQemu() {
-    const machine::Qemu qemu =
-        KILN_TRY(machine::FindQemu({.asked = request_.qemu,
-                                    .environment_path = config::Find(world_.environment, "PATH").value_or(""),
-                                    .cache_folder = world_.paths.cache},
-                                   world_.spawner));
-    plan_.qemu = qemu.path;
-    plan_.features = qemu.features;
+    plan_.qemu =
+        KILN_TRY(machine::FindQemu({.flag = request_.qemu,
+                                    .environment = config::Find(world_.environment, "KILN_QEMU").value_or(""),
+                                    .path = config::Find(world_.environment, "PATH").value_or("")},
+                                   machine::DetectDistribution(), ::geteuid() == 0));
+    plan_.features = KILN_TRY(
+        machine::CachedQemuFeatures(world_.spawner, plan_.qemu, plan_.machine.arch, world_.paths.cache), "{}",
+        plan_.qemu);
     const auto wish = machine::ParseAcceleratorWish(request_.accelerator);
     if (!wish) {
       return MakeError(ErrorCode::kInvalidArgument, "the accelerator \"{}\" is not one of auto, kvm, tcg",
@@ -277,18 +279,8 @@ class Planner {
       return MakeError(ErrorCode::kNotFound, "the kernel {} has no modules folder, so {} can't be loaded",
                        plan_.kernel.image, request_.modules[0]);
     }
-    const auto& all = abilities_.modules;
-    std::vector<std::string> first;
-    for (const auto& name : {"virtio_pci", "virtio_console"}) {
-      if (std::ranges::find(all, name) != all.end()) first.emplace_back(name);
-    }
-    ready = KILN_TRY(kernel::PlanModules(*modules_, first)).load;
-    std::vector<std::string> wanted;
-    for (const auto& name : all) {
-      if (Wanted(name)) wanted.push_back(name);
-    }
-    wanted.insert(wanted.end(), request_.modules.begin(), request_.modules.end());
-    const auto rest = KILN_TRY(kernel::PlanModules(*modules_, wanted));
+    ready = KILN_TRY(kernel::PlanModules(*modules_, abilities_.link_modules)).load;
+    const auto rest = KILN_TRY(kernel::PlanModules(*modules_, LaterModules()));
     for (const auto& missing : rest.missing) {
       if (std::ranges::find(request_.modules, missing) == request_.modules.end()) continue;
       return MakeError(ErrorCode::kNotFound, "the kernel {} has no module {}", plan_.kernel.release, missing);
@@ -301,19 +293,19 @@ class Planner {
     return std::pair(std::move(ready), std::move(later));
   }
 
-  // Whether this machine has what the module drives: every module costs boot time.
-  bool Wanted(std::string_view module) const {
-    const machine::Machine& machine = plan_.machine;
-    if (module.starts_with("9p") || module == "netfs" || module == "fscache") return !machine.shares.empty();
-    if (module == "overlay") return root_kind_ != rootfs::RootKind::kInitramfs;
-    if (module == "virtio_blk" || module == "ext4") return !machine.disks.empty();
-    if (module == "virtio_net") return plan_.set_up_network;
-    if (module.find("vsock") != std::string_view::npos) {
-      return machine.agent_link.transport == machine::AgentLink::Transport::kVsock;
-    }
-    if (module == "vmgenid") return machine.generation_id.has_value();
-    if (module == "virtio_rng" || module == "rng_core") return false;  // The host sends entropy itself.
-    return true;
+  // Only what this machine has a use for: every module costs boot time.
+  std::vector<std::string> LaterModules() const {
+    std::vector<std::string> wanted;
+    const auto add = [&](const std::vector<std::string>& names) {
+      wanted.insert(wanted.end(), names.begin(), names.end());
+    };
+    if (root_kind_ != rootfs::RootKind::kInitramfs || !plan_.machine.shares.empty())
+      add(abilities_.root_modules);
+    if (plan_.set_up_network) add(abilities_.network_modules);
+    if (!plan_.machine.disks.empty()) add({"virtio_blk"});
+    if (root_kind_ == rootfs::RootKind::kDisk) add({"ext4"});
+    add(request_.modules);
+    return wanted;
   }
 
   Result<> MakeInitramfs(const std::string& script) {

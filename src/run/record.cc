@@ -207,7 +207,6 @@ json ToJson(const SessionResult& result) {
       {"stderr_bytes", result.stderr_bytes},
       {"command_usage",
        {{"user_us", result.user_us}, {"system_us", result.system_us}, {"max_rss_kib", result.max_rss_kib}}},
-      {"interrupted", result.interrupted},
       {"crashes", std::move(crashes)}};
 }
 

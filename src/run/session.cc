@@ -303,10 +303,7 @@ class Session final : public console::RecordSink {
     Conclude(Verdict::kCrash, fmt::format("the kernel crashed: {}", title));
   }
 
-  void Interrupt(std::string why) {
-    if (!concluded_) result_.interrupted = true;
-    Conclude(Verdict::kInfra, std::move(why));
-  }
+  void Interrupt(std::string why) { Conclude(Verdict::kInterrupted, std::move(why)); }
 
   void Infra(const Error& error) { Conclude(Verdict::kInfra, error.Text(), error.hint()); }
 
@@ -331,7 +328,7 @@ class Session final : public console::RecordSink {
     reader_.Finish();
     crash_watch_.Finish();
     JudgeSplats();
-    if (streams_ && !result_.interrupted) streams_->Drain();
+    if (streams_ && result_.verdict != Verdict::kInterrupted) streams_->Drain();
     boot_timer_.Reset();
     command_.reset();
     link_.reset();
@@ -344,7 +341,7 @@ class Session final : public console::RecordSink {
   void Flush() {
     bool flushed = false;
     if (link_ && link_->is_open()) {
-      link_->Request(wire::Sync{}, 0, [&flushed](const Result<>&) { flushed = true; });
+      link_->Request(wire::SyncDisks{}, 0, [&flushed](const Result<>&) { flushed = true; });
       const auto done = world_.loop.RunUntil([&] { return flushed || qemu_->has_ended(); },
                                              world_.clock.Now() + plan_.hang_limit);
       if (!done || !flushed) {

@@ -27,7 +27,6 @@ struct BundleFiles {
 /// What a session came to, before it is judged.
 struct SessionResult {
   Verdict verdict = Verdict::kInfra;
-  bool interrupted = false;  ///< By the user; the verdict is kInfra.
   std::string cause;
   std::string hint;
   std::optional<int> command_code;
