@@ -1,0 +1,203 @@
+#include "machine.h"
+
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+namespace kiln::agent {
+namespace {
+
+// linux/random.h, which musl does not carry.
+constexpr unsigned long kRndAddEntropy = 0x40085203;
+constexpr unsigned long kRndReseedCrng = 0x5207;
+
+struct EntropyPool {
+  int bits;
+  int size;
+  char bytes[512];
+};
+
+/// A path below `folder`, in `out` of PATH_MAX bytes; false when too long.
+bool Below(char* out, const char* folder, const char* name) {
+  const size_t front = strlen(folder);
+  const size_t back = strlen(name);
+  if (front + back >= PATH_MAX) return false;
+  memcpy(out, folder, front);
+  memcpy(out + front, name, back + 1);
+  return true;
+}
+
+}  // namespace
+
+int MakeFolders(char* path, mode_t mode) {
+  for (char* at = path + 1; *path != '\0'; ++at) {
+    if (*at != '/' && *at != '\0') continue;
+    const char kept = *at;
+    *at = '\0';
+    const int result = mkdir(path, kept == '\0' ? mode : 0755);
+    const int error = result == 0 ? 0 : errno;
+    *at = kept;
+    if (kept == '\0') {
+      if (error != EEXIST) return error;
+      struct stat info{};
+      if (stat(path, &info) != 0) return errno;
+      return S_ISDIR(info.st_mode) ? 0 : ENOTDIR;
+    }
+    // A folder above may be there already, on a read-only file system or one we may only pass through.
+    if (error != 0 && error != EEXIST && access(path, F_OK) != 0) return error;
+  }
+  return ENOENT;
+}
+
+Failure Mount(const wire::MountOf<Owner>& request) {
+  const CText source(request.source);
+  CText target(request.target);
+  const CText fstype(request.fstype);
+  const CText options(request.options);
+  const Line what = Text("mount ", request.fstype, request.fstype.size > 0 ? " " : "", request.source, " on ",
+                         request.target, options.size() > 0 ? " with " : "", request.options);
+  const int errors[] = {source.error(), target.error(), fstype.error(), options.error()};
+  for (const int error : errors)
+    if (error != 0) return {error, what};
+  if (request.mkdir != 0)
+    if (const int error = MakeFolders(target.get(), 0755); error != 0)
+      return Failed(error, "make folder ", request.target, " to mount on");
+  if (mount(source.get(), target.get(), fstype.size() > 0 ? fstype.get() : nullptr, request.flags,
+            options.get()) != 0)
+    return {errno, what};
+  return {};
+}
+
+Failure Unmount(const wire::UnmountOf<Owner>& request) {
+  const CText target(request.target);
+  if (target.error() != 0) return Failed(target.error(), "unmount ", request.target);
+  if (umount2(target.get(), static_cast<int>(request.flags)) != 0)
+    return Failed(errno, "unmount ", request.target);
+  return {};
+}
+
+Failure SwitchRoot(const wire::SwitchRootOf<Owner>& request) {
+  const CText path(request.path);
+  const Line what = Text("make ", request.path, " the root");
+  if (path.error() != 0) return {path.error(), what};
+  struct stat old_root{};
+  struct stat new_root{};
+  if (stat("/", &old_root) != 0 || stat(path.get(), &new_root) != 0) return {errno, what};
+  if (old_root.st_dev == new_root.st_dev)
+    return Failed(EINVAL, what.view(), ": no file system is mounted there");
+  char moved[PATH_MAX];
+  const char* const folders[] = {"/proc", "/sys", "/dev", "/run"};
+  for (const char* folder : folders) {
+    if (!Below(moved, path.get(), folder)) return {ENAMETOOLONG, what};
+    struct stat info{};
+    // Not every root has each folder, and not each is mounted here.
+    if (stat(folder, &info) != 0 || info.st_dev == old_root.st_dev) continue;
+    mkdir(moved, 0755);
+    if (mount(folder, moved, nullptr, MS_MOVE, nullptr) != 0 && errno != ENOENT)
+      return Failed(errno, "move ", folder, " to ", moved);
+  }
+  if (chdir(path.get()) != 0 || mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || chroot(".") != 0 ||
+      chdir("/") != 0)
+    return {errno, what};
+  return {};
+}
+
+Failure LoadModule(const wire::LoadModuleOf<Owner>& request, const Roots& roots) {
+  const CText path(request.path);
+  const CText parameters(request.parameters);
+  const Line what = Text("load module ", request.path);
+  if (path.error() != 0 || parameters.error() != 0) return {path.error() | parameters.error(), what};
+  const char* name = path.get();
+  if (request.from_initramfs != 0)
+    while (*name == '/') ++name;
+  int fd = openat(request.from_initramfs != 0 ? roots.initramfs : AT_FDCWD, name, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {errno, what};
+  const long result = syscall(SYS_finit_module, fd, parameters.get(), 0);
+  const int error = result == 0 || errno == EEXIST ? 0 : errno;
+  Close(fd);
+  return error == 0 ? Failure() : Failure{error, what};
+}
+
+Failure UnloadModule(const wire::UnloadModuleOf<Owner>& request) {
+  const CText name(request.name);
+  if (name.error() != 0) return Failed(name.error(), "unload module ", request.name);
+  if (syscall(SYS_delete_module, name.get(), O_NONBLOCK | (request.force != 0 ? O_TRUNC : 0)) != 0)
+    return Failed(errno, "unload module ", request.name);
+  return {};
+}
+
+Failure SetClock(const wire::SetClock& request) {
+  timespec time{};
+  time.tv_sec = static_cast<time_t>(request.realtime_ns / 1'000'000'000U);
+  time.tv_nsec = static_cast<long>(request.realtime_ns % 1'000'000'000U);
+  if (clock_settime(CLOCK_REALTIME, &time) != 0) return Failed(errno, "set the clock");
+  return {};
+}
+
+Failure SetHostname(const wire::SetHostnameOf<Owner>& request) {
+  if (sethostname(request.name.data, request.name.size) != 0)
+    return Failed(errno, "set the hostname to ", request.name);
+  return {};
+}
+
+Failure AddEntropy(const wire::EntropyOf<Owner>& request) {
+  EntropyPool pool{};
+  if (request.bytes.size > sizeof(pool.bytes)) return Failed(EINVAL, "add more than 512 bytes of entropy");
+  if (request.bytes.size > 0) memcpy(pool.bytes, request.bytes.data, request.bytes.size);
+  pool.size = static_cast<int>(request.bytes.size);
+  pool.bits = pool.size * 8;
+  int fd = open("/dev/random", O_RDWR | O_CLOEXEC);
+  if (fd < 0) return Failed(errno, "open /dev/random");
+  int error = ioctl(fd, static_cast<int>(kRndAddEntropy), &pool) == 0 ? 0 : errno;
+  // Kernels before 4.17 do not know this one and have nothing like it.
+  if (error == 0 && ioctl(fd, static_cast<int>(kRndReseedCrng)) != 0 && errno != ENOTTY && errno != EINVAL)
+    error = errno;
+  Close(fd);
+  return error == 0 ? Failure() : Failed(error, "add entropy to /dev/random");
+}
+
+Failure MakeFolder(const wire::MkdirOf<Owner>& request) {
+  CText path(request.path);
+  const int error = path.error() != 0 ? path.error() : MakeFolders(path.get(), request.mode);
+  return error == 0 ? Failure() : Failed(error, "make folder ", request.path);
+}
+
+Failure MakeSymlink(const wire::SymlinkOf<Owner>& request) {
+  const CText target(request.target);
+  const CText path(request.path);
+  int error = target.error() != 0 ? target.error() : path.error();
+  if (error == 0 && symlink(target.get(), path.get()) != 0) error = errno;
+  struct stat info{};
+  if (error == EEXIST && lstat(path.get(), &info) == 0 && S_ISLNK(info.st_mode)) {
+    error = unlink(path.get()) == 0 && symlink(target.get(), path.get()) == 0 ? 0 : errno;
+  }
+  return error == 0 ? Failure() : Failed(error, "make symlink ", request.path, " to ", request.target);
+}
+
+Failure WriteFile(const wire::WriteFileOf<Owner>& request) {
+  const CText path(request.path);
+  const Line what = Text("write ", request.path);
+  if (path.error() != 0) return {path.error(), what};
+  // Not blocking: a FIFO without a reader must not hold up the agent.
+  const int create = request.create != 0 ? O_CREAT | O_TRUNC : 0;
+  int fd = open(path.get(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | create, 0644);
+  if (fd < 0) return {errno, what};
+  int error = WriteAll(fd, request.bytes.data, request.bytes.size) ? 0 : errno;
+  if (close(fd) != 0 && error == 0) error = errno;
+  return error == 0 ? Failure() : Failure{error, what};
+}
+
+void EndMachine(bool restart, const Roots& roots) {
+  // A kernel without a way to power off halts instead and QEMU would stay for ever. On x86 that way is
+  // ACPI's.
+  const bool can_power_off = faccessat(roots.sys, "firmware/acpi", F_OK, 0) == 0 ||
+                             faccessat(roots.sys, "firmware/devicetree", F_OK, 0) == 0;
+  if (!restart && can_power_off) reboot(RB_POWER_OFF);
+  reboot(RB_AUTOBOOT);
+}
+
+}  // namespace kiln::agent

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include "machine.h"
+#include "os.h"
+
+/// Starting processes: the side of the parent and what runs in the child before (or instead of) exec.
+namespace kiln::agent {
+
+/// What a child tells its parent through the status pipe; one write, so never torn. The pipe closes on exec.
+struct StatusRecord {
+  enum Kind : uint32_t { kFailed = 1, kFileInfo = 2 };
+  Kind kind = kFailed;
+  int error = 0;
+  Line what;
+  wire::FileInfo file;
+};
+
+/// What the child finds. in, out and err become 0, 1 and 2.
+struct Stdio {
+  int in = -1;
+  int out = -1;
+  int err = -1;
+  bool terminal = false;  ///< `in` is a terminal that becomes the controlling one.
+};
+
+/// Runs in the child; returns only when it is done (the child then exits with 0) and reports failures through
+/// `status`, exiting by itself.
+using Body = void (*)(const void* what, int status);
+
+/// Forks. The child is the leader of a session of its own, with default signals and an oom_score_adj of 0.
+/// 0 or errno; `status` is the end to read StatusRecords from, non-blocking.
+int StartProcess(const Stdio& stdio, Body body, const void* what, const Roots& roots, pid_t& pid,
+                 int& status);
+
+/// Tells the parent and ends the child.
+[[noreturn]] void FailChild(int status, const Failure& failure);
+
+/// An Exec request unpacked into what execve wants, in one block of memory.
+class Command {
+ public:
+  /// 0 or errno (EINVAL for a text with a NUL in it or no argv[0], ENOMEM).
+  int Unpack(const wire::ExecOf<Owner>& request);
+  void Free();
+  const wire::ExecOf<Owner>* request = nullptr;
+  char** argv = nullptr;
+  char** env = nullptr;
+};
+
+/// Body for a Command: identity, folder, exec.
+void RunCommand(const void* command, int status);
+
+/// Bodies for Put (from stdin), Get, KmsgFollow (to stdout) and SyncDisks; `what` is the request.
+void RunPut(const void* request, int status);
+void RunGet(const void* request, int status);
+void RunKmsgFollow(const void* request, int status);
+void RunSyncDisks(const void* request, int status);
+
+}  // namespace kiln::agent
