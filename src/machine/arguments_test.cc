@@ -92,7 +92,7 @@ TEST(QemuArguments, Minimal) {
             "-kernel /boot/vmlinux -initrd /tmp/initrd -append 'console=ttyS0 panic=-1' "
             "-chardev stdio,id=console,signal=on -serial chardev:console -chardev null,id=agent "
             "-device virtio-serial-pci,id=ports,max_ports=2 "
-            "-device virtserialport,bus=ports.0,chardev=agent,name=kiln.agent "
+            "-device virtserialport,bus=ports.0,chardev=agent,name=org.kiln.agent "
             "-object rng-random,id=entropy,filename=/dev/urandom -device virtio-rng-pci,rng=entropy");
 }
 
@@ -133,7 +133,7 @@ TEST(QemuArguments, Everything) {
             "-chardev socket,id=console,fd=3 -serial chardev:console "
             "-chardev socket,id=qmp,fd=5 -mon chardev=qmp,mode=control -chardev socket,id=agent,fd=4 "
             "-device virtio-serial-pci,id=ports,max_ports=2 "
-            "-device virtserialport,bus=ports.0,chardev=agent,name=kiln.agent "
+            "-device virtserialport,bus=ports.0,chardev=agent,name=org.kiln.agent "
             "-object rng-random,id=entropy,filename=/dev/urandom -device virtio-rng-pci,rng=entropy "
             "-device vmgenid,guid=11111111-2222-3333-4444-555555555555 -device pvpanic "
             "-blockdev driver=file,node-name=disk0-file,filename=/d/a,,b.img,read-only=on "

@@ -48,7 +48,7 @@ struct AgentLink {
 std::string_view Name(AgentLink::Transport transport);
 
 /// The virtio-serial port's name, as /sys/class/virtio-ports/*/name shows it in the guest.
-inline constexpr std::string_view kAgentPortName = "kiln.agent";
+inline constexpr std::string_view kAgentPortName = "org.kiln.agent";
 
 /// A file (or block device) of the host seen as /dev/vd* in the guest, in order.
 struct Disk {
