@@ -181,45 +181,45 @@ Result<> FetchPackages(const Distribution& distribution, const Fetch& fetch) {
       .Hint("install one with your package manager, or give one with --kernel");
 }
 
+/// "debian-12": a name for a cache entry, whatever os-release says.
+std::string KeyOf(const Distribution& distribution) {
+  std::string key = "on-" + AsciiLower(distribution.id + "-" + distribution.version);
+  for (char& c : key)
+    if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.') c = '-';
+  return key.substr(0, 100);
+}
+
+Result<> FetchInto(const std::string& folder, const Distribution& distribution, sys::Spawner& spawner,
+                   Log& log) {
+  const std::string work = sys::JoinPath(folder, "work");
+  const Fetch fetch{work, sys::JoinPath(work, "packages"), spawner, log};
+  KILN_TRY(sys::MakeDirectories(fetch.packages));
+  KILN_TRY(FetchPackages(distribution, fetch));
+  size_t count = 0;
+  for (const std::string& name : KILN_TRY(sys::ListDirectory(fetch.packages))) {
+    const bool package =
+        name.ends_with(".deb") || name.ends_with(".rpm") || name.find(".pkg.tar.") != std::string::npos;
+    if (!package || name.ends_with(".sig")) continue;
+    ++count;
+    KILN_TRY(archive::ExtractPackage(sys::JoinPath(fetch.packages, name), folder, WantedOfPackage),
+             "unpacking {}", Printable(name));
+  }
+  if (FindInstalled(folder).empty())
+    return MakeError(ErrorCode::kNotFound, "the {} fetched package(s) hold no kernel image", count);
+  return sys::RemoveTree(work);
+}
+
 }  // namespace
 
-Result<std::string> FetchDistributionKernel(const std::string& root, const std::string& cache,
-                                            sys::Spawner& spawner, Log& log) {
+Result<store::CacheEntry> FetchDistributionKernel(const std::string& root, store::Cache& cache,
+                                                  sys::Spawner& spawner, Log& log) {
   std::string os_release_path = sys::JoinPath(root, "etc/os-release");
   if (!sys::Exists(os_release_path)) os_release_path = sys::JoinPath(root, "usr/lib/os-release");
   const std::string os_release =
       KILN_TRY(sys::ReadFile(os_release_path, 1U << 20), "finding out the distribution");
   const Distribution distribution = ReadOsRelease(os_release);
-  const std::string key = ReplaceAll(distribution.id + "-" + distribution.version, "/", "_");
-  const std::string folder = sys::JoinPath(cache, key);
-  if (!FindInstalled(folder).empty()) return folder;
-
-  KILN_TRY(sys::MakeDirectories(cache));
-  // One process fetches; the others wait for it and take what it got.
-  const sys::FileLock lock =
-      KILN_TRY(sys::FileLock::Wait(sys::JoinPath(cache, "fetch.lock"), sys::FileLock::Mode::kExclusive));
-  if (!FindInstalled(folder).empty()) return folder;
-  const sys::TempDir temp = KILN_TRY(sys::TempDir::Create(cache, "fetching"));
-  const Fetch fetch{sys::JoinPath(cache, "lists-" + key), sys::JoinPath(temp.path(), "packages"), spawner,
-                    log};
-  const std::string inside = sys::JoinPath(temp.path(), "root");
-  KILN_TRY(sys::MakeDirectories(fetch.packages));
-  KILN_TRY(sys::MakeDirectories(inside));
-  KILN_TRY(FetchPackages(distribution, fetch));
-  size_t count = 0;
-  for (const std::string& name : KILN_TRY(sys::ListDirectory(fetch.packages))) {
-    if (!name.ends_with(".deb") && !name.ends_with(".rpm") && name.find(".pkg.tar.") == std::string::npos)
-      continue;
-    if (name.ends_with(".sig")) continue;
-    ++count;
-    KILN_TRY(archive::ExtractPackage(sys::JoinPath(fetch.packages, name), inside, WantedOfPackage),
-             "unpacking {}", Printable(name));
-  }
-  if (FindInstalled(inside).empty())
-    return MakeError(ErrorCode::kNotFound, "the {} fetched package(s) hold no kernel image", count);
-  KILN_TRY(sys::RemoveTree(folder));
-  KILN_TRY(PublishFolder(inside, folder));
-  return folder;
+  return cache.Get("distribution", KeyOf(distribution),
+                   [&](const std::string& folder) { return FetchInto(folder, distribution, spawner, log); });
 }
 
 }  // namespace kiln::kernel

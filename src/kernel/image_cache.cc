@@ -1,13 +1,9 @@
 #include "kernel/image_cache.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "base/strings.h"
-#include "kernel/hash.h"
+#include "store/hasher.h"
 
 namespace kiln::kernel {
 namespace {
@@ -16,152 +12,151 @@ constexpr uint64_t kMaxBzImage = 512U << 20;
 constexpr size_t kMaxFacts = 32U << 20;
 constexpr int64_t kRestlessNs = 2'000'000'000;
 
-std::string IdentityText(const std::string& path, const sys::FileIdentity& id) {
-  return fmt::format("{} {} {} {} {} {}", id.device, id.inode, id.size, id.mtime_ns, id.ctime_ns, path);
+std::string IdentityKey(const std::string& path, const sys::FileIdentity& id) {
+  return store::Hasher()
+      .Add("path", path)
+      .Add("device", id.device)
+      .Add("inode", id.inode)
+      .Add("size", id.size)
+      .Add("mtime", static_cast<uint64_t>(id.mtime_ns))
+      .Add("ctime", static_cast<uint64_t>(id.ctime_ns))
+      .Hex();
 }
 
-/// Marks an entry as used, for whoever clears the cache of what nobody uses.
-void Touch(const std::string& path) { ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0); }
+Error Changed() {
+  return MakeError(ErrorCode::kBusy, "it changed while it was read").Hint("is a build still running?");
+}
 
-}  // namespace
+std::optional<ImageFacts> FactsIn(const store::CacheEntry& entry) {
+  const auto text = sys::ReadFile(entry.PathOf("facts"), kMaxFacts);
+  return text ? ParseFacts(*text) : std::nullopt;
+}
 
-struct ImageCache::Opened {
-  std::string path;
-  elf::FileSource source;
-  sys::FileIdentity identity;
+Result<> WriteFacts(const std::string& folder, const ImageFacts& facts) {
+  return sys::WriteFileAtomic(sys::JoinPath(folder, "facts"), SerializeFacts(facts));
+}
+
+/// What a bzImage says, and the vmlinux in it (empty when it can't be taken out).
+struct Unpacked {
+  ImageFacts facts;
+  std::string vmlinux;
 };
 
-std::string ImageCache::EntryPath(std::string_view key, std::string_view name) const {
-  return sys::JoinPath(sys::JoinPath(folder_, key), name);
+Result<Unpacked> Unpack(const elf::FileSource& file) {
+  if (file.Size() > kMaxBzImage)
+    return MakeError(ErrorCode::kUnsupported, "a bzImage of {} is not believed", FormatSize(file.Size()));
+  const std::string image = KILN_TRY(file.Read(0, static_cast<size_t>(file.Size())));
+  if (file.Changed()) return Changed();
+  const BzImage header = KILN_TRY(ParseBzImage(image, image.size()));
+  Unpacked unpacked;
+  unpacked.facts.release = header.release;
+  unpacked.facts.arch = header.is_64bit ? "x86_64" : "i386";
+  if (header.payload_offset == 0) return unpacked;
+  unpacked.vmlinux = KILN_TRY(UnpackBzImage(header, image));
+  unpacked.facts = KILN_TRY(FactsOfElf(elf::MemorySource(unpacked.vmlinux)), "the kernel inside");
+  unpacked.facts.kind = ImageKind::kBzImage;
+  return unpacked;
 }
 
-std::string ImageCache::MemoPath(const std::string& path) const {
-  return EntryPath("by-file", ContentHash(path));
-}
+}  // namespace
 
 bool ImageCache::OldEnough(const sys::FileIdentity& identity) const {
   const int64_t now = clock_.WallNow().time_since_epoch().count();
   return identity.ctime_ns < now - kRestlessNs && identity.mtime_ns < now - kRestlessNs;
 }
 
-Result<CachedImage> ImageCache::Inspect(const std::string& path) {
-  elf::FileSource source = KILN_TRY(elf::FileSource::Open(path));
-  const sys::FileIdentity identity = source.identity();
+Result<std::string> ImageCache::HashOf(const std::string& path) {
+  const elf::FileSource file = KILN_TRY(elf::FileSource::Open(path));
+  const auto hash = [&]() -> Result<std::string> {
+    store::Hasher hasher;
+    KILN_TRY(hasher.AddFile("content", path));
+    // Of the file that was opened: a rename meanwhile would be another inode under this path.
+    const auto now = sys::Identify(path);
+    if (file.Changed() || !now || !(*now == file.identity())) return Changed();
+    return hasher.Hex();
+  };
+  if (!enabled_ || !OldEnough(file.identity())) return hash();
+  std::optional<Result<std::string>> fresh;
+  const auto entry =
+      cache_.Get("file-hash", IdentityKey(path, file.identity()), [&](const std::string& folder) -> Result<> {
+        fresh = hash();
+        if (!*fresh) return fresh->error();
+        return sys::WriteFileAtomic(sys::JoinPath(folder, "hash"), **fresh);
+      });
+  if (fresh) return std::move(*fresh);  // The file's own error, or its hash whether it could be kept or not.
+  if (entry) {
+    auto known = sys::ReadFile(entry->PathOf("hash"), 64);
+    if (known && known->size() == 32) return std::move(*known);
+  }
+  return hash();
+}
+
+Result<InspectedImage> ImageCache::Inspect(const std::string& path) {
+  const elf::FileSource file = KILN_TRY(elf::FileSource::Open(path));
   const std::string head =
-      KILN_TRY(source.Read(0, static_cast<size_t>(std::min<uint64_t>(identity.size, kImageHead))));
-  const ImageKind kind = KILN_TRY(IdentifyImage(head, identity.size));
-  const Opened file{path, std::move(source), identity};
-  return kind == ImageKind::kVmlinux ? InspectVmlinux(file) : InspectBzImage(file);
+      KILN_TRY(file.Read(0, static_cast<size_t>(std::min<uint64_t>(file.Size(), kImageHead))));
+  const ImageKind kind = KILN_TRY(IdentifyImage(head, file.Size()));
+  return kind == ImageKind::kVmlinux ? InspectVmlinux(file, path) : InspectBzImage(file, path);
 }
 
-Result<CachedImage> ImageCache::InspectVmlinux(const Opened& file) {
-  const std::string key = ContentHash("vmlinux " + IdentityText(file.path, file.identity));
-  const bool remember = !folder_.empty() && OldEnough(file.identity);
-  if (remember) {
-    if (auto known = Recall(key)) return std::move(*known);
-  }
-  ImageFacts facts = KILN_TRY(FactsOfElf(file.source));
-  if (file.source.Changed())
-    return MakeError(ErrorCode::kBusy, "it changed while it was read; is a build still running?");
-  if (remember) {
-    auto written = sys::MakeDirectories(EntryPath(key, ""));
-    if (written) written = sys::WriteFileAtomic(EntryPath(key, "facts"), SerializeFacts(facts));
-    if (!written) log_.Warning("the kernel cache can't be written: {}", written.error().Text());
-  }
-  return CachedImage{std::move(facts), {}};
-}
-
-Result<CachedImage> ImageCache::InspectBzImage(const Opened& file) {
-  if (const auto key = RecallKey(file)) {
-    if (auto known = Recall(*key)) return std::move(*known);
-  }
-  if (file.identity.size > kMaxBzImage)
-    return MakeError(ErrorCode::kUnsupported, "a bzImage of {} is not believed",
-                     FormatSize(file.identity.size));
-  const std::string image = KILN_TRY(file.source.Read(0, static_cast<size_t>(file.identity.size)));
-  if (file.source.Changed())
-    return MakeError(ErrorCode::kBusy, "it changed while it was read; is a build still running?");
-  const std::string key = ContentHash(image);
-  std::optional<CachedImage> result = Recall(key);
-  std::optional<sys::FileLock> lock;
-  if (!result && !folder_.empty()) {
-    // One process unpacks, the others wait and find it done; without a lock they would only do work twice.
-    if (sys::MakeDirectories(folder_)) {
-      auto locked =
-          sys::FileLock::Wait(sys::JoinPath(folder_, "unpack.lock"), sys::FileLock::Mode::kExclusive);
-      if (locked) lock = std::move(*locked);
+Result<InspectedImage> ImageCache::InspectVmlinux(const elf::FileSource& file, const std::string& path) {
+  std::optional<Result<ImageFacts>> fresh;
+  const auto read = [&] {
+    fresh = FactsOfElf(file);
+    if (*fresh && file.Changed()) fresh = Changed();
+  };
+  if (!enabled_ || !OldEnough(file.identity())) {
+    read();
+  } else {
+    const auto entry = cache_.Get("elf-facts", IdentityKey(path, file.identity()),
+                                  [&](const std::string& folder) -> Result<> {
+                                    read();
+                                    if (!*fresh) return fresh->error();
+                                    return WriteFacts(folder, **fresh);
+                                  });
+    if (entry && !fresh) {
+      if (auto known = FactsIn(*entry)) return InspectedImage{std::move(*known), {}, {}};
     }
-    result = Recall(key);
+    if (!fresh) read();
+    if (!entry && *fresh) log_.Warning("the kernel cache can't be used: {}", entry.error().Text());
   }
-  if (!result) result = KILN_TRY(UnpackAndRemember(file, image, key));
-  if (!result->vmlinux.empty() || !result->facts.pvh) RememberKey(file, key);
-  return std::move(*result);
+  return InspectedImage{KILN_TRY(std::move(*fresh)), {}, {}};
 }
 
-Result<CachedImage> ImageCache::UnpackAndRemember(const Opened& file, std::string_view image,
-                                                  const std::string& key) {
-  const BzImage header = KILN_TRY(ParseBzImage(image, file.identity.size));
-  CachedImage result;
-  result.facts.release = header.release;
-  result.facts.arch = header.is_64bit ? "x86_64" : "i386";
-  std::string vmlinux;
-  if (header.payload_offset != 0) {
-    vmlinux = KILN_TRY(UnpackBzImage(header, image));
-    result.facts = KILN_TRY(FactsOfElf(elf::MemorySource(vmlinux)), "the kernel inside");
-    result.facts.kind = ImageKind::kBzImage;
+Result<InspectedImage> ImageCache::InspectBzImage(const elf::FileSource& file, const std::string& path) {
+  if (!enabled_) return InspectedImage{KILN_TRY(Unpack(file)).facts, {}, {}};
+  const std::string key = KILN_TRY(HashOf(path));
+  std::optional<Result<ImageFacts>> fresh;
+  auto entry = cache_.Get("vmlinux", key, [&](const std::string& folder) -> Result<> {
+    auto unpacked = Unpack(file);
+    if (!unpacked) {
+      fresh = std::move(unpacked).error();
+      return fresh->error();
+    }
+    fresh = unpacked->facts;
+    if (unpacked->facts.pvh) {
+      KILN_TRY(sys::WriteFileAtomic(sys::JoinPath(folder, "vmlinux"), unpacked->vmlinux));
+    }
+    return WriteFacts(folder, unpacked->facts);
+  });
+  if (fresh && !*fresh) return std::move(*fresh).error();
+  if (!entry) {
+    if (!fresh) fresh = KILN_TRY(Unpack(file)).facts;
+    log_.Warning("the kernel cache can't be written, so this kernel boots slower: {}", entry.error().Text());
+    return InspectedImage{KILN_TRY(std::move(*fresh)), {}, {}};
   }
-  if (folder_.empty()) return result;
-  auto written = sys::MakeDirectories(EntryPath(key, ""));
-  if (written && result.facts.pvh) {
-    result.facts.unpacked_size = vmlinux.size();
-    written = sys::WriteFileAtomic(EntryPath(key, "vmlinux"), vmlinux);
+  InspectedImage result;
+  if (auto facts = FactsIn(*entry)) {
+    result.facts = std::move(*facts);
+  } else {  // Of another version, or damaged: it is made again the next time.
+    KILN_TRY(cache_.Remove("vmlinux", key));
+    return InspectedImage{KILN_TRY(Unpack(file)).facts, {}, {}};
   }
-  if (written) written = sys::WriteFileAtomic(EntryPath(key, "facts"), SerializeFacts(result.facts));
-  if (!written) {
-    log_.Warning("the kernel cache can't be written, so this kernel boots slower: {}",
-                 written.error().Text());
-    result.facts.unpacked_size = 0;
-    return result;
+  if (result.facts.pvh) {
+    result.vmlinux = entry->PathOf("vmlinux");
+    result.entry = std::make_shared<const store::CacheEntry>(std::move(*entry));
   }
-  if (result.facts.pvh) result.vmlinux = EntryPath(key, "vmlinux");
   return result;
-}
-
-std::optional<CachedImage> ImageCache::Recall(const std::string& key) const {
-  if (folder_.empty()) return std::nullopt;
-  const auto text = sys::ReadFile(EntryPath(key, "facts"), kMaxFacts);
-  if (!text) return std::nullopt;
-  auto facts = ParseFacts(*text);
-  if (!facts) return std::nullopt;
-  CachedImage image{std::move(*facts), {}};
-  if (image.facts.unpacked_size != 0) {
-    image.vmlinux = EntryPath(key, "vmlinux");
-    const auto identity = sys::Identify(image.vmlinux);
-    if (!identity || !S_ISREG(identity->mode) || identity->size != image.facts.unpacked_size)
-      return std::nullopt;
-  }
-  Touch(EntryPath(key, "facts"));
-  return image;
-}
-
-std::optional<std::string> ImageCache::RecallKey(const Opened& file) const {
-  if (folder_.empty()) return std::nullopt;
-  const auto text = sys::ReadFile(MemoPath(file.path), 64U << 10);
-  if (!text) return std::nullopt;
-  // "<key> <identity>", the identity ending with the path, which may hold anything but NUL.
-  const std::string identity = IdentityText(file.path, file.identity);
-  if (text->size() != 33 + identity.size() || text->substr(33) != identity) return std::nullopt;
-  const std::string key = text->substr(0, 32);
-  if (key.find_first_not_of("0123456789abcdef") != std::string::npos) return std::nullopt;
-  return key;
-}
-
-void ImageCache::RememberKey(const Opened& file, const std::string& key) {
-  if (folder_.empty() || !OldEnough(file.identity)) return;
-  const std::string path = MemoPath(file.path);
-  auto written = sys::MakeDirectories(std::string(sys::DirName(path)));
-  if (written) written = sys::WriteFileAtomic(path, key + " " + IdentityText(file.path, file.identity));
-  if (!written) log_.Warning("the kernel cache can't be written: {}", written.error().Text());
 }
 
 }  // namespace kiln::kernel

@@ -28,11 +28,11 @@ std::optional<std::string_view> TakeLine(std::string_view& text, std::string_vie
 }  // namespace
 
 std::string SerializeFacts(const ImageFacts& facts) {
-  std::string out = fmt::format(
-      "{}\nkind {}\narch {}\nrelease {}\nbanner {}\nbuild-id {}\npvh {}\nunpacked {}\nconfig {}\n", kMagic,
-      facts.kind == ImageKind::kVmlinux ? "vmlinux" : "bzimage", facts.arch, OneLine(facts.release),
-      OneLine(facts.banner), facts.build_id, facts.pvh ? 1 : 0, facts.unpacked_size,
-      facts.config ? fmt::format("{}", facts.config->size()) : "none");
+  std::string out =
+      fmt::format("{}\nkind {}\narch {}\nrelease {}\nbanner {}\nbuild-id {}\npvh {}\nconfig {}\n", kMagic,
+                  facts.kind == ImageKind::kVmlinux ? "vmlinux" : "bzimage", facts.arch,
+                  OneLine(facts.release), OneLine(facts.banner), facts.build_id, facts.pvh ? 1 : 0,
+                  facts.config ? fmt::format("{}", facts.config->size()) : "none");
   if (facts.config) out += *facts.config;
   out += kEnd;
   return out;
@@ -47,11 +47,9 @@ std::optional<ImageFacts> ParseFacts(std::string_view text) {
   const auto banner = TakeLine(text, "banner");
   const auto build_id = TakeLine(text, "build-id");
   const auto pvh = TakeLine(text, "pvh");
-  const auto unpacked = TakeLine(text, "unpacked");
   const auto config = TakeLine(text, "config");
-  if (!kind || !arch || !release || !banner || !build_id || !pvh || !unpacked || !config) return std::nullopt;
-  const auto size = ParseUnsigned(*unpacked);
-  if (!size || (*kind != "vmlinux" && *kind != "bzimage")) return std::nullopt;
+  if (!kind || !arch || !release || !banner || !build_id || !pvh || !config) return std::nullopt;
+  if (*kind != "vmlinux" && *kind != "bzimage") return std::nullopt;
   ImageFacts facts;
   facts.kind = *kind == "vmlinux" ? ImageKind::kVmlinux : ImageKind::kBzImage;
   facts.arch = *arch;
@@ -59,7 +57,6 @@ std::optional<ImageFacts> ParseFacts(std::string_view text) {
   facts.banner = *banner;
   facts.build_id = *build_id;
   facts.pvh = *pvh == "1";
-  facts.unpacked_size = *size;
   if (*config == "none") return text.empty() ? std::optional(facts) : std::nullopt;
   if (ParseUnsigned(*config) != text.size()) return std::nullopt;
   facts.config = text;

@@ -1,14 +1,9 @@
 #include "kernel/package.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <cstdio>
 
 #include "archive/package.h"
 #include "base/strings.h"
-#include "kernel/hash.h"
 #include "sys/files.h"
 
 namespace kiln::kernel {
@@ -27,30 +22,16 @@ bool WantedOfPackage(std::string_view path) {
          path.starts_with("usr/lib/modules/");
 }
 
-Result<> PublishFolder(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) == 0) return {};
-  // Somebody else was faster: what is there was renamed into place whole, too.
-  if (errno == EEXIST || errno == ENOTEMPTY) return {};
-  return ErrnoError(errno, "rename {} to {}", Printable(from), Printable(to));
-}
-
-Result<std::string> UnpackPackage(const std::string& path, const std::string& cache, Log& log) {
-  const std::string key = KILN_TRY(HashFile(path));
-  const std::string folder = sys::JoinPath(cache, key);
-  if (sys::IsDirectory(folder)) return folder;
-  log.Info("unpacking {}", Printable(path));
-  KILN_TRY(sys::MakeDirectories(cache));
-  const sys::TempDir temp = KILN_TRY(sys::TempDir::Create(cache, "unpacking"));
-  const std::string inside = sys::JoinPath(temp.path(), "root");
-  KILN_TRY(sys::MakeDirectories(inside));
-  const auto extracted =
-      KILN_TRY(archive::ExtractPackage(path, inside, WantedOfPackage), "the package {}", Printable(path));
-  if (extracted.entries == 0)
-    return MakeError(ErrorCode::kInvalidArgument,
-                     "the package {} is no kernel package: it has nothing in boot/ or lib/modules/",
-                     Printable(path));
-  KILN_TRY(PublishFolder(inside, folder));
-  return folder;
+Result<store::CacheEntry> UnpackPackage(const std::string& path, ImageCache& images, Log& log) {
+  const std::string key = KILN_TRY(images.HashOf(path));
+  return images.cache().Get("package", key, [&](const std::string& folder) -> Result<> {
+    log.Info("unpacking {}", Printable(path));
+    const auto extracted = KILN_TRY(archive::ExtractPackage(path, folder, WantedOfPackage));
+    if (extracted.entries == 0)
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "it is no kernel package: it has nothing in boot/ or lib/modules/");
+    return {};
+  });
 }
 
 }  // namespace kiln::kernel

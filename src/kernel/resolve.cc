@@ -17,15 +17,17 @@ using std::string_view_literals::operator""sv;
 
 constexpr size_t kMaxConfig = 16U << 20;
 
+Error Unreadable(const std::string& path) {
+  return MakeError(ErrorCode::kPermission, "the kernel {} may not be read by this user", Printable(path))
+      .Hint(fmt::format("let your user read it (`sudo chmod a+r {}`), or give another kernel with --kernel",
+                        ShellQuote(path)));
+}
+
 /// Looks into the image and fills what it says; the caller then knows the release.
 Result<Kernel> LookAtImage(const std::string& path, const World& world) {
-  ImageCache cache(world.cache.empty() ? "" : sys::JoinPath(world.cache, "vmlinux"), world.clock, world.log);
-  auto inspected = cache.Inspect(path);
-  if (!inspected && inspected.error().code() == ErrorCode::kPermission)
-    return std::move(inspected).error().Hint(
-        fmt::format("let your user read it (`sudo chmod a+r {}`), or give another kernel with --kernel",
-                    ShellQuote(path)));
-  const CachedImage found = KILN_TRY(std::move(inspected), "the kernel {}", Printable(path));
+  if (!sys::IsReadable(path)) return Unreadable(path);
+  const InspectedImage found = KILN_TRY(ImageCache(world.cache, world.clock, world.log).Inspect(path),
+                                        "the kernel {}", Printable(path));
   Kernel kernel;
   kernel.image = path;
   kernel.origin = path;
@@ -45,6 +47,7 @@ Result<Kernel> LookAtImage(const std::string& path, const World& world) {
           .Hint("build it with CONFIG_PVH=y, or give its bzImage (arch/x86/boot/bzImage)");
   } else if (!found.vmlinux.empty()) {
     kernel.boot_image = found.vmlinux;
+    kernel.entries.push_back(found.entry);
     kernel.protocol = BootProtocol::kPvh;
   } else {
     kernel.boot_image = path;
@@ -170,10 +173,12 @@ Result<Kernel> ResolvePackage(const std::string& path, const World& world) {
   if (world.cache.empty())
     return MakeError(ErrorCode::kUnsupported, "the package {} needs a cache folder to be unpacked in",
                      Printable(path));
-  const std::string folder = KILN_TRY(UnpackPackage(path, sys::JoinPath(world.cache, "packages"), world.log));
-  Kernel kernel =
-      KILN_TRY(ResolveRootFolder(folder, KernelKind::kPackage, world), "the package {}", Printable(path));
+  ImageCache images(world.cache, world.clock, world.log);
+  auto entry = KILN_TRY(UnpackPackage(path, images, world.log), "the package {}", Printable(path));
+  Kernel kernel = KILN_TRY(ResolveRootFolder(entry.path(), KernelKind::kPackage, world), "the package {}",
+                           Printable(path));
   kernel.origin = path;
+  kernel.entries.push_back(std::make_shared<const store::CacheEntry>(std::move(entry)));
   return kernel;
 }
 
@@ -186,6 +191,7 @@ Result<Kernel> ResolvePath(const std::string& path, const World& world) {
   if (!sys::Exists(path))
     return MakeError(ErrorCode::kNotFound, "there is no kernel at {}: no such file or folder",
                      Printable(path));
+  if (!sys::IsReadable(path)) return Unreadable(path);
   if (sys::IsRegularFile(path) && KILN_TRY(LooksLikePackage(path))) return ResolvePackage(path, world);
   return ResolveImageFile(path, world);
 }
@@ -213,11 +219,15 @@ Result<Kernel> ResolveAnything(const World& world) {
   if (!kernels.empty() && kernels.front().readable)
     return ResolveInstalled(kernels.front(), world.root, world);
   if (world.spawner != nullptr && !world.cache.empty()) {
-    auto folder = FetchDistributionKernel(world.root, sys::JoinPath(world.cache, "distribution"),
-                                          *world.spawner, world.log);
-    if (folder) return ResolveRootFolder(*folder, KernelKind::kDistribution, world);
-    if (kernels.empty()) return std::move(folder).error().Context("no kernel is installed; fetching one");
-    world.log.Warning("fetching the distribution's kernel: {}", folder.error().Text());
+    store::Cache cache(world.cache, world.clock, world.log);
+    auto entry = FetchDistributionKernel(world.root, cache, *world.spawner, world.log);
+    if (entry) {
+      Kernel kernel = KILN_TRY(ResolveRootFolder(entry->path(), KernelKind::kDistribution, world));
+      kernel.entries.push_back(std::make_shared<const store::CacheEntry>(std::move(*entry)));
+      return kernel;
+    }
+    if (kernels.empty()) return std::move(entry).error().Context("no kernel is installed; fetching one");
+    world.log.Warning("fetching the distribution's kernel: {}", entry.error().Text());
   }
   if (kernels.empty())
     return MakeError(ErrorCode::kNotFound,
