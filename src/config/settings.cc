@@ -45,7 +45,7 @@ struct Layering {
   }
 
   void Profiles() {
-    std::vector<std::string> known;
+    auto& known = out.known_profiles;
     for (const File& file : sources.files)
       known.insert(known.end(), file.profiles.begin(), file.profiles.end());
     std::ranges::sort(known);

@@ -61,6 +61,7 @@ struct Sources {
 struct Layered {
   Settings settings;
   std::vector<Mistake> mistakes;
+  std::vector<std::string> known_profiles;  ///< Of all files, sorted.
 };
 
 /// Pure. Later wins: defaults, user file, project file, profiles in order (each: user's, project's),

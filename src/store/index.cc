@@ -11,7 +11,7 @@
 namespace kiln::store {
 namespace {
 
-constexpr int kSchema = 1;
+constexpr int kSchema = 2;
 constexpr int kBusyMs = 5000;
 // A rollback journal, not WAL: writers are rare and short, and WAL would leave two more files and fail on
 // network and read-only file systems.

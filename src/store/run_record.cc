@@ -90,7 +90,7 @@ json ToJson(const RunSummary& summary) {
               {"exit_code", summary.exit_code ? json(*summary.exit_code) : json()},
               {"command", std::move(command)},
               {"directory", ToValidUtf8(summary.directory)},
-              {"kernel", ToValidUtf8(summary.kernel)}};
+              {"kernel_name", ToValidUtf8(summary.kernel)}};
   if (!summary.title.empty()) out["title"] = ToValidUtf8(summary.title);
   if (!summary.profile.empty()) out["profile"] = ToValidUtf8(summary.profile);
   return out;
@@ -105,7 +105,7 @@ Result<RunSummary> ParseSummary(const json& object, std::string_view id) {
                      .cause = Text(object, "cause"),
                      .title = Text(object, "title"),
                      .directory = Text(object, "directory"),
-                     .kernel = Text(object, "kernel"),
+                     .kernel = Text(object, "kernel_name"),
                      .profile = Text(object, "profile")};
   if (const auto found = object.find("duration_s"); found != object.end() && found->is_number()) {
     const double seconds = found->get<double>();

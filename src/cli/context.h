@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "cli/parser.h"
+#include "cli/terminal.h"
+#include "config/environment.h"
+#include "config/paths.h"
+#include "config/settings.h"
+
+namespace kiln::cli {
+
+/// What a command gets of the world.
+struct Context {
+  const Clock& clock;
+  TimePoint started;  ///< When the program began.
+  const config::Environment& environment;
+  config::User user;
+  config::Paths paths;
+  std::string current;  ///< The current folder, absolute.
+  Terminal& terminal;
+  TerminalLog& log;
+};
+
+/// The settings as this command line, the environment and the files give them.
+config::LoadRequest SettingsRequest(const Context& context, const Parsed& parsed);
+
+/// One function for each command; gives the exit code.
+Result<int> ConfigCommand(Context& context, const Parsed& parsed);
+Result<int> ConfigCheckCommand(Context& context, const Parsed& parsed);
+Result<int> InitCommand(Context& context, const Parsed& parsed);
+Result<int> RunsCommand(Context& context, const Parsed& parsed);
+Result<int> RunsShowCommand(Context& context, const Parsed& parsed);
+Result<int> RunsPruneCommand(Context& context, const Parsed& parsed);
+Result<int> CompleteCommand(Context& context, const Parsed& parsed);
+
+}  // namespace kiln::cli

@@ -1,0 +1,128 @@
+#include "cli/main.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "base/strings.h"
+#include "cli/context.h"
+#include "cli/help.h"
+#include "sys/files.h"
+
+namespace kiln::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kVersion = KILN_VERSION;
+
+Result<int> HelpCommand(Context& context, const Parsed& parsed) {
+  const Terminal& terminal = context.terminal;
+  const std::string text =
+      parsed.operands.empty() ? Overview(terminal) : KILN_TRY(HelpFor(parsed.operands[0], terminal));
+  KILN_TRY(terminal.Print(text));
+  return 0;
+}
+
+Result<int> CompletionCommand(Context& context, const Parsed& parsed) {
+  const std::string script = KILN_TRY(CompletionScript(parsed.operands[0]));
+  KILN_TRY(context.terminal.Print(script));
+  return 0;
+}
+
+Result<int> VersionCommand(Context& context, const Parsed& parsed) {
+  KILN_TRY(context.terminal.Print(parsed.Has("--json")
+                                      ? json{{"schema", 1}, {"version", kVersion}}.dump() + "\n"
+                                      : fmt::format("kiln {}\n", kVersion)));
+  return 0;
+}
+
+Result<int> ManCommand(Context& context, const Parsed&) {
+  KILN_TRY(context.terminal.Print(ManualPage(kVersion)));
+  return 0;
+}
+
+struct Entry {
+  std::string_view name;
+  Result<int> (*function)(Context&, const Parsed&);
+};
+constexpr Entry kEntries[] = {
+    {"config", ConfigCommand}, {"config check", ConfigCheckCommand}, {"init", InitCommand},
+    {"runs", RunsCommand},     {"runs show", RunsShowCommand},       {"runs prune", RunsPruneCommand},
+    {"help", HelpCommand},     {"completion", CompletionCommand},    {"version", VersionCommand},
+    {"man", ManCommand},       {"complete", CompleteCommand},
+};
+
+Result<int> Dispatch(Context& context, const Parsed& parsed) {
+  for (const Entry& entry : kEntries) {
+    if (entry.name == parsed.command->name) return entry.function(context, parsed);
+  }
+  return MakeError(ErrorCode::kUnsupported, "kiln {} is not in this build", parsed.command->name);
+}
+
+bool WantsJson(const Parsed& parsed) {
+  const auto options = OptionsOf(*parsed.command);
+  return std::ranges::any_of(options, [](const OptionSpec& option) { return option.names == "--json"; }) &&
+         parsed.Has("--json");
+}
+
+int ExitCodeOf(const Error& error) { return error.code() == ErrorCode::kInvalidArgument ? 2 : 1; }
+
+int Report(const Terminal& terminal, const Error& error, bool as_json) {
+  if (as_json) {
+    const json out = {
+        {"schema", 1},
+        {"error", {{"code", Name(error.code())}, {"message", error.Text()}, {"hint", error.hint()}}}};
+    (void)terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  }
+  terminal.PrintError(terminal.PaintError(Style::kBad, "kiln: ") + Printable(error.TextWithHint()) + "\n");
+  return ExitCodeOf(error);
+}
+
+}  // namespace
+
+int Main(const Call& call) {
+  const TimePoint started = call.clock.Now();
+  Terminal terminal(call.output, call.errors, call.environment);
+  const auto& arguments = call.arguments;
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h")
+    return terminal.Print(arguments.empty() ? Welcome(terminal) : Overview(terminal)) ? 0 : 1;
+  if (arguments[0] == "--version" || arguments[0] == "-V")
+    return terminal.Print(fmt::format("kiln {}\n", kVersion)) ? 0 : 1;
+
+  const auto found = FindIn(arguments);
+  if (!found) return Report(terminal, found.error(), false);
+  const auto parsed =
+      Parse(*found->command, {arguments.begin() + static_cast<long>(found->words), arguments.end()});
+  if (!parsed) return Report(terminal, parsed.error(), false);
+  if (parsed->Has("--help")) return terminal.Print(CommandHelp(*found->command, terminal)) ? 0 : 1;
+
+  TerminalLog log(terminal, LogLevel::kWarning);
+  Context context{.clock = call.clock,
+                  .started = started,
+                  .environment = call.environment,
+                  .user = call.user,
+                  .paths = config::ResolvePaths(call.environment, call.user),
+                  .current = call.current,
+                  .terminal = terminal,
+                  .log = log};
+  auto code = Dispatch(context, *parsed);
+  if (code) return *code;
+  // Whoever read our output has gone, as in `kiln runs | head -1`: nothing to tell, nobody to tell it.
+  if (code.error().system_errno() == EPIPE) return 0;
+  return Report(terminal, code.error(), WantsJson(*parsed));
+}
+
+int ProgramMain(int argc, char** argv, char** environment) {
+  ::signal(SIGPIPE, SIG_IGN);
+  const SystemClock clock;
+  const auto current = sys::CurrentDirectory();
+  return Main({.arguments = {argv + (argc > 0 ? 1 : 0), argv + argc},
+               .environment = config::ReadEnvironment(environment),
+               .user = config::CurrentUser(),
+               .current = current ? *current : "/",
+               .clock = clock});
+}
+
+}  // namespace kiln::cli

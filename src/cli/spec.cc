@@ -1,0 +1,302 @@
+#include "cli/spec.h"
+
+#include "base/strings.h"
+#include "config/schema.h"
+
+namespace kiln::cli {
+namespace {
+
+constexpr OptionSpec kHelp{.names = "--help,-h", .doc = "Show this help"};
+constexpr OptionSpec kJson{.names = "--json", .doc = "Print data instead of text (docs/json.md)"};
+
+constexpr OptionSpec kSettingsOptions[] = {
+    {.names = "--profile",
+     .placeholder = "NAME",
+     .doc = "Profile of kiln.toml to use; several are stacked in order",
+     .group = "Settings"},
+    {.names = "--config",
+     .placeholder = "FILE",
+     .doc = "Settings file to read instead of looking for kiln.toml",
+     .group = "Settings",
+     .takes_path = true},
+    {.names = "--no-config", .doc = "Read no settings files", .group = "Settings"},
+};
+
+constexpr OptionSpec kRunOptions[] = {
+    {.names = "--exec,-e",
+     .placeholder = "TEXT",
+     .doc = "Run this text in a shell (sh -c) as the command",
+     .group = "Command"},
+    {.names = "--dry-run",
+     .doc = "Print the plan and a QEMU command line that can be pasted; start nothing",
+     .group = "Output"},
+    {.names = "--verbose,-v", .doc = "Show every line of the kernel's console", .group = "Output"},
+    {.names = "--quiet,-q", .doc = "Show no progress line and no notes", .group = "Output"},
+    {.names = "--timing", .doc = "Show where the time went", .group = "Output"},
+    {.names = "--json",
+     .doc = "Print the result as one line of JSON, the last line on stderr",
+     .group = "Output"},
+    {.names = "--result",
+     .placeholder = "FILE",
+     .doc = "Write that JSON to a file",
+     .group = "Output",
+     .takes_path = true},
+    {.names = "--no-keep", .doc = "Leave nothing behind: no folder under `kiln runs`", .group = "Output"},
+    // virtme-ng's names.
+    {.names = "--run,-r",
+     .placeholder = "KERNEL",
+     .doc = "The same as --kernel",
+     .hidden = true,
+     .takes_path = true},
+    {.names = "--rodir",
+     .placeholder = "PATH",
+     .doc = "The same as --share PATH",
+     .hidden = true,
+     .takes_path = true},
+    {.names = "--qemu-opts,-o",
+     .placeholder = "TEXT",
+     .doc = "Arguments for QEMU, separated by blanks",
+     .hidden = true},
+    {.names = "--disable-kvm", .doc = "The same as --accel tcg", .hidden = true},
+    {.names = "--force-9p", .doc = "Nothing to do: shares are 9p", .hidden = true},
+    {.names = "--pwd", .doc = "Nothing to do: the command starts in the current folder", .hidden = true},
+};
+constexpr Example kRunExamples[] = {
+    {"kiln run -- uname -a", "boot the nearest kernel and run one command in it"},
+    {"kiln run", "a shell in a fresh machine; leave with exit"},
+    {"kiln run --kernel ~/src/linux --rw . -- make -j4 check",
+     "test a tree's kernel; this folder is written for real"},
+    {"kiln run --append 'slub_debug=P' --timeout 5m -- ./stress",
+     "more words for the kernel, and a time limit"},
+    {"cat big.img | kiln run -- sha256sum", "pipes work as they do here"},
+    {"kiln run --dry-run", "see the plan and QEMU's command line, start nothing"},
+};
+
+constexpr OptionSpec kRerunOptions[] = {
+    {.names = "--dry-run", .doc = "Print the plan; start nothing"},
+    {.names = "--verbose,-v", .doc = "Show every line of the kernel's console"},
+    {.names = "--quiet,-q", .doc = "Show no progress line and no notes"},
+    {.names = "--timing", .doc = "Show where the time went"},
+    {.names = "--json", .doc = "Print the result as one line of JSON, the last line on stderr"},
+};
+constexpr Example kRerunExamples[] = {
+    {"kiln rerun last", "the newest run again, with the same kernel, machine and command"},
+    {"kiln rerun 20260301", "the run whose id begins so"},
+};
+
+constexpr OptionSpec kRunsOptions[] = {
+    {.names = "--verdict",
+     .placeholder = "VERDICT",
+     .doc = "Only runs that ended so",
+     .choices = "pass|fail|crash|hang|timeout|no-boot|infra|interrupted"},
+    {.names = "--since", .placeholder = "TIME", .doc = "Only runs younger than this (30m, 12h, 7d)"},
+    {.names = "--grep",
+     .placeholder = "TEXT",
+     .doc = "Only runs with this text in command, kernel, cause or title"},
+    {.names = "--limit,-n",
+     .placeholder = "N",
+     .doc = "At most so many, the newest (default 20; 0 shows all)"},
+    kJson,
+};
+constexpr Example kRunsExamples[] = {
+    {"kiln runs", "the latest runs and how they ended"},
+    {"kiln runs --verdict crash --since 7d", "the crashes of the last week"},
+    {"kiln runs --json -n 1", "the newest as data"},
+};
+constexpr OptionSpec kJsonOnly[] = {kJson};
+constexpr Example kShowExamples[] = {
+    {"kiln runs show last", "the newest run"},
+    {"kiln runs show 20260301-1234", "the beginning of an id is enough when it is the only one"},
+    {"kiln runs show k3vx", "and so are its last four letters"},
+};
+constexpr OptionSpec kPruneOptions[] = {
+    {.names = "--keep",
+     .placeholder = "N",
+     .doc = "Remove all but so many of the newest (default: runs.keep)"},
+    {.names = "--older-than", .placeholder = "TIME", .doc = "Remove runs older than this (12h, 30d)"},
+    {.names = "--max-size", .placeholder = "SIZE", .doc = "Remove the oldest until the rest fits (500M, 2G)"},
+    {.names = "--dry-run", .doc = "Say what would be removed; remove nothing"},
+    kJson,
+};
+constexpr Example kPruneExamples[] = {
+    {"kiln runs prune", "keep as many as the setting runs.keep says"},
+    {"kiln runs prune --older-than 30d --max-size 2G", "both rules; a run that still runs is never removed"},
+};
+
+constexpr Example kConfigExamples[] = {
+    {"kiln config", "every setting, its value and where that came from"},
+    {"kiln config memory", "one value, alone, for scripts"},
+    {"kiln config --profile debug", "the same with a profile on top"},
+};
+constexpr Example kCheckExamples[] = {
+    {"kiln config check", "every mistake with its line and column"},
+    {"kiln config check --config ci.toml", "of one file"},
+};
+constexpr OptionSpec kInitOptions[] = {
+    {.names = "--force", .doc = "Replace a kiln.toml that is there"},
+    {.names = "--stdout", .doc = "Print the file instead of writing it"},
+};
+constexpr Example kInitExamples[] = {{"kiln init", "write a commented kiln.toml into the current folder"}};
+constexpr Example kDoctorExamples[] = {
+    {"kiln doctor", "what this host can do, and what would mend what it can't"},
+    {"kiln doctor --json", "the same as data"},
+};
+constexpr Example kHelpExamples[] = {
+    {"kiln help exit-codes", "what each exit code means"},
+    {"kiln help run", "the same as kiln run --help"},
+};
+constexpr Example kCompletionExamples[] = {
+    {"source <(kiln completion bash)", "in ~/.bashrc"},
+    {"kiln completion zsh > ~/.zfunc/_kiln", "with fpath+=~/.zfunc before compinit"},
+    {"kiln completion fish > ~/.config/fish/completions/kiln.fish", ""},
+};
+
+constexpr CommandSpec kCommands[] = {
+    {.name = "run",
+     .operands_text = "[--] [COMMAND [ARG...]]",
+     .summary = "boot a kernel and run a command in it",
+     .description = "Boots a kernel in a virtual machine that sees your files, runs the command in the "
+                    "current folder and ends with "
+                    "its exit code. What the guest changes stays in its memory, except below folders named "
+                    "with --rw or --share. "
+                    "Without a command it is a shell. Everything after -- belongs to the command; without "
+                    "--, everything from the "
+                    "first word that is not an option.",
+     .operands = Operands::kCommand,
+     .options = kRunOptions,
+     .examples = kRunExamples,
+     .settings = true},
+    {.name = "rerun",
+     .operands_text = "ID",
+     .summary = "do an earlier run again",
+     .description = "Takes kernel, machine, files and command from the record of the run.",
+     .operands = Operands::kOne,
+     .options = kRerunOptions,
+     .examples = kRerunExamples},
+    {.name = "runs",
+     .operands_text = "",
+     .summary = "list earlier runs and how they ended",
+     .description =
+         "The newest first. Each run has a folder with its console, output and record: kiln runs show ID.",
+     .options = kRunsOptions,
+     .examples = kRunsExamples},
+    {.name = "runs show",
+     .operands_text = "ID",
+     .summary = "show one run: verdict, command, files",
+     .description = "ID is the whole id, its beginning, its last four letters, or the word last.",
+     .operands = Operands::kOne,
+     .options = kJsonOnly,
+     .examples = kShowExamples},
+    {.name = "runs prune",
+     .operands_text = "",
+     .summary = "remove old runs",
+     .description = "Rules add up: a run goes when any of them says so. One that still runs stays.",
+     .options = kPruneOptions,
+     .examples = kPruneExamples},
+    {.name = "doctor",
+     .operands_text = "",
+     .summary = "find out what this host can do",
+     .description = "Measures the accelerator, asks QEMU what it supports, looks for kernels and tools, and "
+                    "says for each "
+                    "lack how to mend it.",
+     .options = kJsonOnly,
+     .examples = kDoctorExamples},
+    {.name = "config",
+     .operands_text = "[KEY]",
+     .summary = "show every setting and where its value came from",
+     .description = "Takes the flags of kiln run too, and shows what they would give.",
+     .operands = Operands::kOptional,
+     .options = kJsonOnly,
+     .examples = kConfigExamples,
+     .settings = true},
+    {.name = "config check",
+     .operands_text = "",
+     .summary = "find mistakes in kiln.toml and KILN_ variables",
+     .description = "Ends with 2 when there is a mistake.",
+     .options = kJsonOnly,
+     .examples = kCheckExamples,
+     .settings = true},
+    {.name = "init",
+     .operands_text = "",
+     .summary = "write a commented kiln.toml here",
+     .description = "Every setting with its explanation, all commented out.",
+     .options = kInitOptions,
+     .examples = kInitExamples},
+    {.name = "help",
+     .operands_text = "[COMMAND|TOPIC]",
+     .summary = "explain a command or a topic",
+     .description = "Without a word it lists both.",
+     .operands = Operands::kOptional,
+     .examples = kHelpExamples},
+    {.name = "completion",
+     .operands_text = "bash|zsh|fish",
+     .summary = "print a completion script for your shell",
+     .description = "Completes commands, options, their values, and ids of runs.",
+     .operands = Operands::kOne,
+     .examples = kCompletionExamples},
+    {.name = "version",
+     .operands_text = "",
+     .summary = "print kiln's version",
+     .description = "",
+     .options = kJsonOnly},
+    {.name = "man",
+     .operands_text = "",
+     .summary = "print the manual page",
+     .description = "",
+     .hidden = true},
+    {.name = "complete",
+     .operands_text = "WHAT",
+     .summary = "print words for completion: runs, profiles",
+     .description = "",
+     .operands = Operands::kOne,
+     .hidden = true},
+};
+
+}  // namespace
+
+std::span<const CommandSpec> Commands() { return kCommands; }
+
+const CommandSpec* FindCommand(std::string_view name) {
+  for (const CommandSpec& command : kCommands) {
+    if (command.name == name) return &command;
+  }
+  return nullptr;
+}
+
+std::vector<OptionSpec> OptionsOf(const CommandSpec& command) {
+  std::vector<OptionSpec> options;
+  if (command.settings) {
+    for (const config::Setting& setting : config::Schema()) {
+      if (setting.flag.empty()) continue;
+      using config::Type;
+      options.push_back({.names = setting.flag,
+                         .placeholder = setting.placeholder,
+                         .doc = setting.doc,
+                         .group = config::Title(setting.group),
+                         .choices = setting.choices,
+                         .takes_path = setting.type == Type::kPath || setting.type == Type::kPathOrWord ||
+                                       setting.type == Type::kPathList || setting.type == Type::kShareList ||
+                                       setting.type == Type::kDiskList});
+    }
+    options.insert(options.end(), std::begin(kSettingsOptions), std::end(kSettingsOptions));
+  }
+  options.insert(options.end(), command.options.begin(), command.options.end());
+  options.push_back(kHelp);
+  return options;
+}
+
+std::string_view LongName(const OptionSpec& option) { return option.names.substr(0, option.names.find(',')); }
+
+std::string Signature(const OptionSpec& option) {
+  std::string shorts;
+  std::string longs;
+  for (const auto name : Split(option.names, ',')) {
+    std::string& into = name.starts_with("--") ? longs : shorts;
+    into += (into.empty() ? "" : ", ") + std::string(name);
+  }
+  std::string text = shorts.empty() ? "    " + longs : shorts + ", " + longs;
+  if (!option.placeholder.empty()) text += " " + std::string(option.placeholder);
+  return text;
+}
+
+}  // namespace kiln::cli
