@@ -52,13 +52,13 @@ class Builder {
     KILN_TRY(CheckText());
     KILN_TRY(AddBase());
     KILN_TRY(AddMemory());
+    KILN_TRY(AddMigration());
     KILN_TRY(AddKernel());
     KILN_TRY(AddChannels());
     AddSmallDevices();
     KILN_TRY(AddDisks());
     KILN_TRY(AddShares());
     KILN_TRY(AddNetwork());
-    if (machine_.incoming_defer) Put("-incoming", "defer");
     if (machine_.start_paused) Put("-S");
     for (const std::string& argument : machine_.extra_qemu_arguments) Put(argument);
     for (const std::string& argument : arguments_)
@@ -113,6 +113,21 @@ class Builder {
     Put("-rtc", "base=utc");
     if (machine_.sandbox && features_.Has(Feature::kSandbox))
       Put("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+    return {};
+  }
+
+  // RAM in a file stays where it is: only device state goes through the migration stream. As -global, so that
+  // no QMP round trip stands before waking (QEMU migration/migration.c, migration_properties).
+  Result<> AddMigration() {
+    if (machine_.memory.file.empty()) {
+      if (machine_.incoming_fd >= 0)
+        return Invalid("a machine that wakes from a template needs its RAM file");
+      return {};
+    }
+    if (!features_.Has(Feature::kIgnoreShared)) return {};
+    Put("-global", "migration.x-ignore-shared=on");
+    Put("-global", "migration.x-events=on");
+    if (machine_.incoming_fd >= 0) Put("-incoming", fmt::format("fd:{}", machine_.incoming_fd));
     return {};
   }
 

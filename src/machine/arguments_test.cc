@@ -115,7 +115,7 @@ TEST(QemuArguments, Everything) {
                      .mac = "52:54:00:00:00:01"};
   machine.generation_id = "11111111-2222-3333-4444-555555555555";
   machine.panic_device = true;
-  machine.incoming_defer = true;
+  machine.incoming_fd = 6;
   machine.start_paused = true;
   machine.firmware = "qboot.rom";
   machine.extra_qemu_arguments = {"-device", "edu"};
@@ -129,6 +129,7 @@ TEST(QemuArguments, Everything) {
             "-rtc base=utc "
             "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -m 512M "
             "-object memory-backend-file,id=ram,size=536870912,mem-path=/run/ram,,1,share=on "
+            "-global migration.x-ignore-shared=on -global migration.x-events=on -incoming fd:6 "
             "-kernel /boot/vmlinux -initrd /tmp/initrd -append 'console=ttyS0 panic=-1' "
             "-chardev socket,id=console,fd=3 -serial chardev:console "
             "-chardev socket,id=qmp,fd=5 -mon chardev=qmp,mode=control -chardev socket,id=agent,fd=4 "
@@ -148,7 +149,7 @@ TEST(QemuArguments, Everything) {
             "-device virtio-9p-pci,fsdev=share1,mount_tag=h "
             "-netdev user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=udp:127.0.0.1:0-:53 "
             "-device virtio-net-pci,netdev=net0,romfile=,mac=52:54:00:00:00:01 "
-            "-incoming defer -S -device edu");
+            "-S -device edu");
 }
 
 TEST(QemuArguments, AgentLinks) {

@@ -127,8 +127,9 @@ struct Machine {
   bool panic_device = false;  ///< pvpanic: QMP tells of a panic when the guest has the driver.
   /// QEMU's seccomp filter: no obsolete calls, no new privileges, no child processes.
   bool sandbox = true;
-  /// Waits for QMP's migrate-incoming instead of booting: a clone.
-  bool incoming_defer = false;
+  /// An inherited descriptor that holds the device state of a template: the machine wakes from it instead of
+  /// booting. -1 boots. The RAM comes from `memory`, not from the state.
+  int incoming_fd = -1;
   /// Starts with the CPUs stopped until QMP's cont.
   bool start_paused = false;
   std::vector<std::string> extra_qemu_arguments{};  ///< The user's, put last, passed as they are.

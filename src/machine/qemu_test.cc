@@ -183,7 +183,6 @@ TEST_F(RealQemu, TakesOurArgumentsWithHostileNames) {
   machine.name = "n,debug-threads=maybe\n";
   machine.kernel_path = "/boot/none";
   machine.start_paused = true;
-  machine.incoming_defer = true;
   machine.memory_bytes = uint64_t{64} << 20;
   machine.memory = {.file = odd + "/ram,share=maybe", .share = true};
   machine.generation_id = "11111111-2222-3333-4444-555555555555";

@@ -120,31 +120,50 @@ Result<CacheEntry> Cache::Get(std::string_view kind, std::string_view key, const
     if (auto found = KILN_TRY(Find(kind, key))) return *std::move(found);
     const std::string folder = sys::JoinPath(root_, kind);
     KILN_TRY(sys::MakeDirectories(folder, 0700), "preparing the cache");
-    const auto making = KILN_TRY(LockForMaking(folder, key), "preparing the cache");
+    auto making = KILN_TRY(LockForMaking(folder, key), "preparing the cache");
     if (!making) continue;
     if (auto found = KILN_TRY(Find(kind, key))) return *std::move(found);
-    Sweep(folder, key);
-    auto made = Make(folder, kind, key, make);
-    ::unlink(sys::JoinPath(folder, fmt::format("{}{}", kLock, key))
-                 .c_str());  // Ours; waiters see that it is gone.
-    return made;
+    CacheDraft draft = KILN_TRY(Draft(folder, kind, key, *std::move(making)));
+    KILN_TRY(make(draft.path()));
+    return Commit(std::move(draft));
   }
 }
 
-Result<CacheEntry> Cache::Make(const std::string& folder, std::string_view kind, std::string_view key,
-                               const Maker& make) {
-  const sys::TempDir place =
+Result<std::optional<CacheDraft>> Cache::TryBegin(std::string_view kind, std::string_view key) {
+  KILN_CHECK(IsName(kind) && IsName(key), "cache entry {}/{}", kind, key);
+  const std::string folder = sys::JoinPath(root_, kind);
+  KILN_TRY(sys::MakeDirectories(folder, 0700), "preparing the cache");
+  const std::string path = sys::JoinPath(folder, fmt::format("{}{}", kLock, key));
+  auto lock = KILN_TRY(FileLock::Try(path, FileLock::Mode::kExclusive), "preparing the cache");
+  if (!lock || !IsCurrent(*lock, path) || sys::IsDirectory(sys::JoinPath(folder, key))) {
+    return std::optional<CacheDraft>();
+  }
+  return std::optional<CacheDraft>(KILN_TRY(Draft(folder, kind, key, *std::move(lock))));
+}
+
+Result<CacheDraft> Cache::Draft(const std::string& folder, std::string_view kind, std::string_view key,
+                                FileLock making) {
+  Sweep(folder, key);
+  sys::TempDir place =
       KILN_TRY(sys::TempDir::Create(folder, fmt::format("{}{}", kMaking, key)), "filling the cache");
-  KILN_TRY(make(place.path()));
-  const json manifest = ManifestOf(place.path(), kind, key, clock_.WallNow());
-  const std::string path = sys::JoinPath(place.path(), kManifest);
+  return CacheDraft(folder, std::string(kind), std::string(key), std::move(making), std::move(place));
+}
+
+CacheDraft::~CacheDraft() {
+  // Ours; waiters see that it is gone.
+  if (lock_) ::unlink(sys::JoinPath(folder_, fmt::format("{}{}", kLock, key_)).c_str());
+}
+
+Result<CacheEntry> Cache::Commit(CacheDraft draft) {
+  const json manifest = ManifestOf(draft.path(), draft.kind_, draft.key_, clock_.WallNow());
+  const std::string path = draft.PathOf(kManifest);
   KILN_TRY(sys::WriteFileAtomic(path, manifest.dump(-1, ' ', false, json::error_handler_t::replace)),
            "filling the cache");
   (void)sys::SetModifiedTime(path, clock_.WallNow());
   // Held before the entry has its name, so that nobody can evict it first.
   FileLock lock = KILN_TRY(FileLock::Wait(path, FileLock::Mode::kShared), "filling the cache");
-  std::string entry = sys::JoinPath(folder, key);
-  KILN_TRY(sys::Rename(place.path(), entry), "filling the cache");
+  std::string entry = sys::JoinPath(draft.folder_, draft.key_);
+  KILN_TRY(sys::Rename(draft.path(), entry), "filling the cache");
   return CacheEntry(std::move(entry), std::move(lock));
 }
 

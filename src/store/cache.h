@@ -28,6 +28,32 @@ class CacheEntry {
   sys::FileLock lock_;  // Shared, on the entry's manifest.
 };
 
+/// An entry that is being filled over some time. Nobody else makes the same meanwhile; what is not committed
+/// is removed with the object.
+class CacheDraft {
+ public:
+  CacheDraft(CacheDraft&& other) noexcept = default;
+  CacheDraft& operator=(CacheDraft&&) = delete;
+  ~CacheDraft();
+  /// The private folder to fill.
+  const std::string& path() const { return place_.path(); }
+  std::string PathOf(std::string_view name) const { return sys::JoinPath(place_.path(), name); }
+
+ private:
+  friend class Cache;
+  CacheDraft(std::string folder, std::string kind, std::string key, sys::FileLock lock, sys::TempDir place)
+      : folder_(std::move(folder)),
+        kind_(std::move(kind)),
+        key_(std::move(key)),
+        lock_(std::move(lock)),
+        place_(std::move(place)) {}
+  std::string folder_;
+  std::string kind_;
+  std::string key_;
+  std::optional<sys::FileLock> lock_;  // Of the key's making.
+  sys::TempDir place_;
+};
+
 /// One entry as a list shows it.
 struct CacheItem {
   std::string kind;
@@ -58,6 +84,11 @@ class Cache {
   Result<std::optional<CacheEntry>> Find(std::string_view kind, std::string_view key);
   /// The entry, made by `make` when it is not there. When that fails nothing is left.
   Result<CacheEntry> Get(std::string_view kind, std::string_view key, const Maker& make);
+  /// Begins to make an entry that is known to be missing, for whom it takes long. Nothing when somebody else
+  /// is making it, or has by now.
+  Result<std::optional<CacheDraft>> TryBegin(std::string_view kind, std::string_view key);
+  /// Puts what was filled in its place.
+  Result<CacheEntry> Commit(CacheDraft draft);
   /// Removes the entry, e.g. because what is in it turned out to be unusable. Users of it keep their open
   /// files.
   Result<> Remove(std::string_view kind, std::string_view key);
@@ -71,8 +102,8 @@ class Cache {
 
  private:
   Result<std::optional<sys::FileLock>> LockForMaking(const std::string& folder, std::string_view key);
-  Result<CacheEntry> Make(const std::string& folder, std::string_view kind, std::string_view key,
-                          const Maker& make);
+  Result<CacheDraft> Draft(const std::string& folder, std::string_view kind, std::string_view key,
+                           sys::FileLock making);
   Result<> Discard(const std::string& folder, std::string_view key);
   void Sweep(const std::string& folder, std::optional<std::string_view> locked_key);
 

@@ -1,5 +1,10 @@
 #include "sys/stream.h"
 
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
 namespace kiln::sys {
 namespace {
 
@@ -33,6 +38,27 @@ void Stream::Write(std::string_view bytes) {
   if (bytes.empty()) return;
   queue_ += bytes;
   if (idle) (void)loop_.SetEvents(watch_, EPOLLIN | EPOLLOUT);
+}
+
+Result<> Stream::WriteWithDescriptor(std::string_view bytes, int descriptor) {
+  if (!fd_) return MakeError(ErrorCode::kUnavailable, "the peer is gone");
+  if (queued() > 0) return MakeError(ErrorCode::kBusy, "earlier bytes still wait");
+  iovec part{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  ::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  const ssize_t sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+  if (sent < 0) return ErrnoError(errno, "pass a descriptor to the peer");
+  Write(bytes.substr(static_cast<size_t>(sent)));
+  return {};
 }
 
 void Stream::Close() {

@@ -24,6 +24,9 @@ class Stream {
 
   /// Writes at once what fits and queues the rest. Nothing once closed.
   void Write(std::string_view bytes);
+  /// The same, with a descriptor passed along (SCM_RIGHTS; the stream must be a socket). kBusy when earlier
+  /// bytes still wait, as the descriptor must not overtake them.
+  Result<> WriteWithDescriptor(std::string_view bytes, int descriptor);
   /// Bytes that still wait. Callers bound this by their own flow control.
   size_t queued() const { return queue_.size() - sent_; }
   bool is_open() const { return static_cast<bool>(fd_); }

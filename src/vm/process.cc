@@ -46,7 +46,8 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(sys::Loop& loop, sys::Sp
                                                         const std::string& qemu,
                                                         const machine::Machine& machine,
                                                         const machine::QemuFeatures& features,
-                                                        Events events) {
+                                                        Events events,
+                                                        const std::vector<std::pair<int, int>>& inherited) {
   sys::SocketEnds console = KILN_TRY(sys::SocketPair());
   sys::SocketEnds agent = KILN_TRY(sys::SocketPair());
   sys::SocketEnds qmp = KILN_TRY(sys::SocketPair());
@@ -59,14 +60,14 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(sys::Loop& loop, sys::Sp
   process->events_ = std::move(events);
   process->argv_ = KILN_TRY(machine::QemuArguments(machine, features, wiring));
   process->argv_.insert(process->argv_.begin(), qemu);
-  process->child_ =
-      std::make_unique<sys::Child>(KILN_TRY(spawner.Spawn({.argv = process->argv_,
-                                                           .descriptors = {{1, errors.write.get()},
-                                                                           {2, errors.write.get()},
-                                                                           {kConsoleFd, console.theirs.get()},
-                                                                           {kAgentFd, agent.theirs.get()},
-                                                                           {kQmpFd, qmp.theirs.get()}}}),
-                                            "starting QEMU"));
+  sys::Command command{.argv = process->argv_,
+                       .descriptors = {{1, errors.write.get()},
+                                       {2, errors.write.get()},
+                                       {kConsoleFd, console.theirs.get()},
+                                       {kAgentFd, agent.theirs.get()},
+                                       {kQmpFd, qmp.theirs.get()}}};
+  command.descriptors.insert(command.descriptors.end(), inherited.begin(), inherited.end());
+  process->child_ = std::make_unique<sys::Child>(KILN_TRY(spawner.Spawn(command), "starting QEMU"));
   process->agent_ = std::move(agent.ours);
   KILN_TRY(process->Connect(std::move(console.ours), std::move(qmp.ours), std::move(errors.read)));
   return process;
@@ -98,6 +99,10 @@ QemuProcess::~QemuProcess() = default;
 void QemuProcess::HandleEvent(const std::string& name, const nlohmann::json& data) {
   if (name == "SHUTDOWN") shutdown_ = ReasonOf(data);
   if (name == "GUEST_PANICKED") shutdown_ = Shutdown::kGuestPanic;
+  if (name != "MIGRATION") return;
+  const auto status = data.find("status");
+  const auto changed = migration_;  // It may replace itself.
+  if (changed && status != data.end() && status->is_string()) changed(status->get<std::string>());
 }
 
 // The end is told when the process is gone and all that it still had to say has been read.

@@ -30,6 +30,9 @@ struct QemuEnd {
   std::string errors;  ///< What it printed on standard error, untrusted, at most 64 KiB.
 };
 
+/// The first number free for descriptors that a machine's arguments name by themselves.
+inline constexpr int kFirstInheritedFd = 6;
+
 /// One running QEMU: the process and its three channels. Nothing of it has a name in the file system, and the
 /// kernel kills it when this process dies, so that nothing is left behind whatever happens to us.
 class QemuProcess {
@@ -40,15 +43,21 @@ class QemuProcess {
     std::function<void(const QemuEnd&)> ended;
   };
 
-  /// Starts it. Take the agent's descriptor with TakeAgentFd(). `qemu` is the binary's path.
+  /// Starts it. Take the agent's descriptor with TakeAgentFd(). `qemu` is the binary's path. `inherited` are
+  /// more descriptors that the machine's arguments name: {in QEMU, ours}, from kFirstInheritedFd on.
   static Result<std::unique_ptr<QemuProcess>> Start(sys::Loop& loop, sys::Spawner& spawner,
                                                     const std::string& qemu, const machine::Machine& machine,
-                                                    const machine::QemuFeatures& features, Events events);
+                                                    const machine::QemuFeatures& features, Events events,
+                                                    const std::vector<std::pair<int, int>>& inherited = {});
   ~QemuProcess();
 
   /// Our end of the agent's channel; once. Empty for a vsock link, which is reached by its CID.
   sys::Fd TakeAgentFd() { return std::move(agent_); }
   Qmp& qmp() { return *qmp_; }
+  /// Told the status of a migration ("active", "completed", "failed" …) as it changes.
+  void OnMigration(std::function<void(const std::string& status)> changed) {
+    migration_ = std::move(changed);
+  }
   int pid() const { return child_->pid(); }
   /// The full command, as it was started.
   const std::vector<std::string>& argv() const { return argv_; }
@@ -68,6 +77,7 @@ class QemuProcess {
 
   sys::Loop& loop_;
   Events events_;
+  std::function<void(const std::string&)> migration_;
   std::vector<std::string> argv_;
   std::unique_ptr<sys::Child> child_;
   std::unique_ptr<sys::Stream> console_;

@@ -27,16 +27,30 @@ Result<std::unique_ptr<Qmp>> Qmp::Create(sys::Loop& loop, sys::Fd fd, Event even
 
 Qmp::~Qmp() { *alive_ = false; }
 
-void Qmp::Execute(std::string_view command, const nlohmann::json& arguments, Reply reply) {
+std::string Qmp::Enqueue(std::string_view command, const nlohmann::json& arguments, Reply reply) {
   const int64_t id = next_id_++;
   nlohmann::json message = {{"execute", command}, {"id", id}};
   if (!arguments.empty()) message["arguments"] = arguments;
+  waiting_.emplace(id, Waiting{std::string(command), std::move(reply)});
+  return message.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+void Qmp::Execute(std::string_view command, const nlohmann::json& arguments, Reply reply) {
   if (!stream_->is_open()) {
     if (reply) reply(MakeError(ErrorCode::kUnavailable, "QEMU command {}: QEMU is gone", command));
     return;
   }
-  waiting_.emplace(id, Waiting{std::string(command), std::move(reply)});
-  stream_->Write(message.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n");
+  stream_->Write(Enqueue(command, arguments, std::move(reply)));
+}
+
+void Qmp::ExecuteWithDescriptor(std::string_view command, const nlohmann::json& arguments, int descriptor,
+                                Reply reply) {
+  const int64_t id = next_id_;
+  const auto sent = stream_->WriteWithDescriptor(Enqueue(command, arguments, std::move(reply)), descriptor);
+  if (sent) return;
+  const auto node = waiting_.extract(id);
+  if (node.mapped().reply)
+    node.mapped().reply(Error(sent.error()).Context(fmt::format("QEMU command {}", command)));
 }
 
 void Qmp::Execute(std::string_view command) { Execute(command, nlohmann::json::object(), {}); }

@@ -25,6 +25,9 @@ class Qmp {
 
   /// `reply` gets the "return" value, or an error that names the command and QEMU's words.
   void Execute(std::string_view command, const nlohmann::json& arguments, Reply reply);
+  /// With a descriptor passed along, for "getfd".
+  void ExecuteWithDescriptor(std::string_view command, const nlohmann::json& arguments, int descriptor,
+                             Reply reply);
   bool is_open() const { return stream_->is_open(); }
   /// Without arguments, and nobody waits for the answer.
   void Execute(std::string_view command);
@@ -35,6 +38,7 @@ class Qmp {
     Reply reply;
   };
   Qmp() = default;
+  std::string Enqueue(std::string_view command, const nlohmann::json& arguments, Reply reply);
   void Receive(std::string_view bytes);
   void Line(std::string_view line);
   void FailAll(std::string_view reason);

@@ -1,0 +1,141 @@
+#include "vm/freeze.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+namespace kiln::vm {
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr size_t kPiece = size_t{4} << 20;
+
+bool IsZero(const char* page) {
+  const auto* words = reinterpret_cast<const uint64_t*>(page);
+  uint64_t any = 0;
+  for (size_t i = 0; i < kPage / sizeof *words; ++i) any |= words[i];
+  return any == 0;
+}
+
+Result<> WriteAt(int fd, const char* bytes, size_t size, off_t offset) {
+  while (size > 0) {
+    const ssize_t count = ::pwrite(fd, bytes, size, offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return ErrnoError(count < 0 ? errno : EIO, "write a template's memory");
+    bytes += count;
+    size -= static_cast<size_t>(count);
+    offset += count;
+  }
+  return {};
+}
+
+// Writes one mapped piece, leaving out the pages that hold only zeros: a guest clears far more than it uses.
+Result<> WritePiece(int to, const char* bytes, size_t size, off_t offset) {
+  for (size_t begin = 0; begin < size;) {
+    if (size - begin >= kPage && IsZero(bytes + begin)) {
+      begin += kPage;
+      continue;
+    }
+    size_t end = begin + kPage;
+    while (end + kPage <= size && !IsZero(bytes + end)) end += kPage;
+    end = std::min(end, size);
+    KILN_TRY(WriteAt(to, bytes + begin, end - begin, offset + static_cast<off_t>(begin)));
+    begin = end;
+  }
+  return {};
+}
+
+// The steps of one freeze, each the answer to the one before; lives until the last.
+class Freezing : public std::enable_shared_from_this<Freezing> {
+ public:
+  Freezing(QemuProcess& process, const sys::Fd& live_memory, sys::Fd ram, sys::Fd state,
+           std::function<void(Result<>)> done)
+      : process_(process),
+        live_memory_(live_memory),
+        ram_(std::move(ram)),
+        state_(std::move(state)),
+        done_(std::move(done)) {}
+
+  void Begin() {
+    process_.OnMigration([self = shared_from_this()](const std::string& status) { self->Migrated(status); });
+    Qmp& qmp = process_.qmp();
+    qmp.Execute("stop", nlohmann::json::object(),
+                [self = shared_from_this()](const auto& reply) { self->Check(reply); });
+    qmp.ExecuteWithDescriptor("getfd", {{"fdname", "state"}}, state_.get(),
+                              [self = shared_from_this()](const auto& reply) { self->Check(reply); });
+    qmp.Execute("migrate", {{"uri", "fd:state"}},
+                [self = shared_from_this()](const auto& reply) { self->Check(reply); });
+  }
+
+ private:
+  void Check(const Result<nlohmann::json>& reply) {
+    if (!reply) End(Error(reply.error()).Context("freezing the machine"));
+  }
+
+  void Migrated(const std::string& status) {
+    if (status == "failed" || status == "cancelled") {
+      return End(MakeError(ErrorCode::kUnsupported, "freezing the machine: QEMU says that its migration {}",
+                           status));
+    }
+    if (status == "completed") End(CopySparse(live_memory_.get(), ram_.get()));
+  }
+
+  void End(Result<> result) {
+    if (!done_) return;
+    process_.OnMigration({});
+    const auto done = std::exchange(done_, {});
+    if (process_.qmp().is_open()) process_.qmp().Execute("cont");
+    done(std::move(result));
+  }
+
+  QemuProcess& process_;
+  const sys::Fd& live_memory_;
+  sys::Fd ram_;
+  sys::Fd state_;
+  std::function<void(Result<>)> done_;
+};
+
+}  // namespace
+
+Result<sys::Fd> CreateLiveMemory(uint64_t bytes) {
+  sys::Fd fd(::memfd_create("kiln-ram", MFD_CLOEXEC));
+  if (!fd) return ErrnoError(errno, "create memory for the machine");
+  if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0)
+    return ErrnoError(errno, "size the machine's memory");
+  return fd;
+}
+
+Result<> CopySparse(int from, int to) {
+  struct stat info{};
+  if (::fstat(from, &info) != 0) return ErrnoError(errno, "look at a machine's memory");
+  if (::ftruncate(to, info.st_size) != 0) return ErrnoError(errno, "size a template's memory");
+  for (off_t at = 0; at < info.st_size;) {
+    const off_t data = ::lseek(from, at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) return {};  // Only a hole is left.
+    if (data < 0) return ErrnoError(errno, "find the data of a machine's memory");
+    const off_t end = ::lseek(from, data, SEEK_HOLE);
+    if (end < 0) return ErrnoError(errno, "find the holes of a machine's memory");
+    for (at = data; at < end;) {
+      const size_t size = std::min(kPiece, static_cast<size_t>(end - at));
+      void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED | MAP_POPULATE, from, at);
+      if (mapped == MAP_FAILED) return ErrnoError(errno, "map a machine's memory");
+      auto written = WritePiece(to, static_cast<const char*>(mapped), size, at);
+      ::munmap(mapped, size);
+      KILN_TRY(std::move(written));
+      at += static_cast<off_t>(size);
+    }
+  }
+  return {};
+}
+
+void Freeze(QemuProcess& process, const sys::Fd& live_memory, sys::Fd ram, sys::Fd state,
+            std::function<void(Result<>)> done) {
+  std::make_shared<Freezing>(process, live_memory, std::move(ram), std::move(state), std::move(done))
+      ->Begin();
+}
+
+}  // namespace kiln::vm

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "sys/fd.h"
+#include "vm/process.h"
+
+namespace kiln::vm {
+
+/// A machine's memory in a file without a name that QEMU and we both hold: so that a running machine can be
+/// frozen into a template and go on. `bytes` is the size of the RAM.
+Result<sys::Fd> CreateLiveMemory(uint64_t bytes);
+
+/// Stops the machine, writes its device state to `state` (by migration with x-ignore-shared: the RAM stays in
+/// its file), copies the pages of `live_memory` that hold anything to `ram`, and lets it go on. The machine
+/// must run with `live_memory` as its shared RAM. `done` is called once; on an error the machine goes on too,
+/// if it can.
+void Freeze(QemuProcess& process, const sys::Fd& live_memory, sys::Fd ram, sys::Fd state,
+            std::function<void(Result<>)> done);
+
+/// Copies the data (not the holes) of one file to another, which gets the same size.
+Result<> CopySparse(int from, int to);
+
+}  // namespace kiln::vm
