@@ -16,7 +16,8 @@ void SkipBlanks(std::string_view& text) {
 bool TakeNumber(std::string_view& text, uint64_t& value) {
   size_t n = 0;
   value = 0;
-  while (n < text.size() && n < 18 && IsDigit(text[n])) value = value * 10 + static_cast<uint64_t>(text[n++] - '0');
+  while (n < text.size() && n < 18 && IsDigit(text[n]))
+    value = value * 10 + static_cast<uint64_t>(text[n++] - '0');
   text.remove_prefix(n);
   return n > 0;
 }
@@ -69,9 +70,12 @@ bool TakeCaller(std::string_view& text, Caller& caller) {
   if (text.size() - rest.size() > 1 || !Take(rest, '[')) return false;
   SkipBlanks(rest);
   Caller found;
-  if (Take(rest, 'T')) found.kind = Caller::Kind::kTask;
-  else if (Take(rest, 'C')) found.kind = Caller::Kind::kCpu;
-  else return false;
+  if (Take(rest, 'T'))
+    found.kind = Caller::Kind::kTask;
+  else if (Take(rest, 'C'))
+    found.kind = Caller::Kind::kCpu;
+  else
+    return false;
   uint64_t id = 0;
   if (!TakeNumber(rest, id) || !Take(rest, ']')) return false;
   found.id = static_cast<uint32_t>(id);
@@ -133,7 +137,8 @@ bool TakeClock(std::string_view& text, int64_t& micros) {
   uint64_t h = 0;
   uint64_t m = 0;
   uint64_t s = 0;
-  if (!TakeNumber(rest, h) || !Take(rest, ':') || !TakeNumber(rest, m) || !Take(rest, ':') || !TakeNumber(rest, s))
+  if (!TakeNumber(rest, h) || !Take(rest, ':') || !TakeNumber(rest, m) || !Take(rest, ':') ||
+      !TakeNumber(rest, s))
     return false;
   if (h > 23 || m > 59 || s > 60) return false;
   micros = static_cast<int64_t>(h * 3600 + m * 60 + s) * 1'000'000;
@@ -148,7 +153,8 @@ bool TakeClock(std::string_view& text, int64_t& micros) {
 /// "2026-03-02T12:34:56,123456+00:00" or with a blank for the T.
 bool TakeIsoTime(std::string_view& text, int64_t& time_us) {
   std::string_view rest = text;
-  if (rest.size() < 19 || rest[4] != '-' || rest[7] != '-' || (rest[10] != 'T' && rest[10] != ' ')) return false;
+  if (rest.size() < 19 || rest[4] != '-' || rest[7] != '-' || (rest[10] != 'T' && rest[10] != ' '))
+    return false;
   uint64_t year = 0;
   uint64_t month = 0;
   uint64_t day = 0;
@@ -172,7 +178,8 @@ bool TakeIsoTime(std::string_view& text, int64_t& time_us) {
     zone_minutes = static_cast<int64_t>(zone / 100 * 60 + minutes) * (east ? 1 : -1);
     if (zone_minutes > 1'000 || zone_minutes < -1'000) return false;
   }
-  const int64_t days = DaysSinceEpoch(static_cast<int64_t>(year), static_cast<int64_t>(month), static_cast<int64_t>(day));
+  const int64_t days =
+      DaysSinceEpoch(static_cast<int64_t>(year), static_cast<int64_t>(month), static_cast<int64_t>(day));
   time_us = days * 86'400'000'000 + micros - zone_minutes * 60'000'000;
   text = rest;
   return true;
@@ -196,7 +203,9 @@ bool TakeDmesgDate(std::string_view& text, Record& record) {
     if (!TakeClock(rest, micros)) return false;
     SkipBlanks(rest);
     if (!TakeNumber(rest, year) || year < 1970 || year > 9999) return false;
-    record.time_us = DaysSinceEpoch(static_cast<int64_t>(year), month, static_cast<int64_t>(day)) * 86'400'000'000 + micros;
+    record.time_us =
+        DaysSinceEpoch(static_cast<int64_t>(year), month, static_cast<int64_t>(day)) * 86'400'000'000 +
+        micros;
   } else {
     uint64_t h = 0;
     uint64_t m = 0;
@@ -273,8 +282,8 @@ bool FindStampInside(std::string_view& text, Record& record) {
   return false;
 }
 
-/// A logger's own head up to "kernel: ": "Mar  2 12:34:56 host kernel: ", "2026-03-02T12:34:56Z INFO kernel: ",
-/// and Android's "03-02 12:34:56.123     0     0 W [    1.2]" or "[    1.2]" behind any of these.
+/// A logger's own head up to "kernel: ": "Mar  2 12:34:56 host kernel: ", "2026-03-02T12:34:56Z INFO kernel:
+/// ", and Android's "03-02 12:34:56.123     0     0 W [    1.2]" or "[    1.2]" behind any of these.
 bool TakeLogger(std::string_view& text, Record& record) {
   std::string_view rest = text;
   int64_t time_us = kNoTime;
@@ -317,13 +326,20 @@ bool TakeLogger(std::string_view& text, Record& record) {
 
 std::string_view Name(Milestone milestone) {
   switch (milestone) {
-    case Milestone::kNone: return "none";
-    case Milestone::kDecompress: return "decompress";
-    case Milestone::kBanner: return "banner";
-    case Milestone::kInit: return "init";
-    case Milestone::kPanic: return "panic";
-    case Milestone::kRestart: return "restart";
-    case Milestone::kPowerOff: return "power-off";
+    case Milestone::kNone:
+      return "none";
+    case Milestone::kDecompress:
+      return "decompress";
+    case Milestone::kBanner:
+      return "banner";
+    case Milestone::kInit:
+      return "init";
+    case Milestone::kPanic:
+      return "panic";
+    case Milestone::kRestart:
+      return "restart";
+    case Milestone::kPowerOff:
+      return "power-off";
   }
   return "none";
 }
@@ -352,19 +368,25 @@ void ParsePrefix(std::string_view line, Record& record) {
 Milestone FindMilestone(std::string_view text) {
   if (text.empty()) return Milestone::kNone;
   switch (text.front()) {
-    case 'L': return text.starts_with("Linux version ") ? Milestone::kBanner : Milestone::kNone;
-    case 'D': return text.starts_with("Decompressing Linux") ? Milestone::kDecompress : Milestone::kNone;
-    case 'K': return text.starts_with("Kernel panic - not syncing") ? Milestone::kPanic : Milestone::kNone;
-    case 'R': return text.starts_with("Run /") && text.find(" as init process") != std::string_view::npos
-                         ? Milestone::kInit
-                         : Milestone::kNone;
+    case 'L':
+      return text.starts_with("Linux version ") ? Milestone::kBanner : Milestone::kNone;
+    case 'D':
+      return text.starts_with("Decompressing Linux") ? Milestone::kDecompress : Milestone::kNone;
+    case 'K':
+      return text.starts_with("Kernel panic - not syncing") ? Milestone::kPanic : Milestone::kNone;
+    case 'R':
+      return text.starts_with("Run /") && text.find(" as init process") != std::string_view::npos
+                 ? Milestone::kInit
+                 : Milestone::kNone;
     case 'r':
       if (!text.starts_with("reboot: ")) return Milestone::kNone;
       text.remove_prefix(8);
       if (text.starts_with("Power down") || text.starts_with("System halted")) return Milestone::kPowerOff;
-      return text.starts_with("Restarting system") || text.starts_with("machine restart") ? Milestone::kRestart
-                                                                                       : Milestone::kNone;
-    default: return Milestone::kNone;
+      return text.starts_with("Restarting system") || text.starts_with("machine restart")
+                 ? Milestone::kRestart
+                 : Milestone::kNone;
+    default:
+      return Milestone::kNone;
   }
 }
 

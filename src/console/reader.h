@@ -8,9 +8,9 @@
 
 namespace kiln::console {
 
-/// Bytes of a console in, records out, in constant memory: at most one line of `kMaxLine` bytes is kept, what is
-/// longer is dropped and the record marked `cut`. Lines end with "\n"; "\r" before it is dropped and a "\r"
-/// inside begins a new line (a progress bar that overwrites itself). Any bytes are accepted.
+/// Bytes of a console in, records out, in constant memory: at most one line of `kMaxLine` bytes is kept, what
+/// is longer is dropped and the record marked `cut`. Lines end with "\n"; "\r" before it is dropped and a
+/// "\r" inside begins a new line (a progress bar that overwrites itself). Any bytes are accepted.
 class Reader {
  public:
   static constexpr size_t kMaxLine = 16 * 1024;

@@ -1,0 +1,117 @@
+#include "crash/analyze.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "crash/corrupt.h"
+#include "crash/details.h"
+#include "crash/format.h"
+#include "crash/title.h"
+#include "crash/trace.h"
+
+namespace kiln::crash {
+namespace {
+
+/// What a message's own lines say: which format it is and whom it blames.
+struct Reading {
+  const Format* format = nullptr;
+  Captures captures;
+  std::string function;  ///< "corrupted" when the format wants one and none was readable.
+  std::string printed;   ///< The function as it was printed.
+  std::string origin;
+  std::string_view reason;
+};
+
+Reading Read(const Header& header, const Message& message, const std::vector<StackLine>& stack_lines) {
+  Reading reading;
+  std::vector<std::string_view> own(message.lines.begin(),
+                                    message.lines.begin() + static_cast<std::ptrdiff_t>(message.own));
+  for (const Format& format : header.formats) {
+    if (!Match(format.pattern, own, 0, reading.captures)) continue;
+    reading.format = &format;
+    break;
+  }
+  if (reading.format == nullptr) return reading;
+  const Format& format = *reading.format;
+  if (format.corrupted) reading.reason = "report format is marked as corrupted";
+  if (format.choice != Choice::kNone) {
+    reading.printed = ChooseFunction(format, stack_lines, 0, message.own);
+    reading.function = reading.printed.empty() ? "corrupted" : CanonicalFunction(reading.printed);
+    if (reading.printed.empty()) reading.reason = kNoFrames;
+  }
+  if (format.alts[0].find("{O}") != std::string_view::npos)
+    reading.origin = ChooseOrigin(stack_lines, message.own, SkipSet::kLeak);
+  return reading;
+}
+
+void SetTitles(const Reading& reading, Report& report) {
+  const Format& format = *reading.format;
+  report.title = NormalizeTitle(FillTitle(format.title, reading.captures, reading.function, reading.origin));
+  report.frame = reading.function;
+  const auto add = [&](std::string title) {
+    title = NormalizeTitle(title);
+    if (title != report.title) report.alt_titles.push_back(std::move(title));
+  };
+  for (const auto shape : format.alts) {
+    if (shape.empty() || (shape.find("{O}") != std::string_view::npos && reading.origin.empty())) continue;
+    add(FillTitle(shape, reading.captures, reading.function, reading.origin));
+    if (reading.printed != reading.function && !reading.printed.empty())
+      add(FillTitle(shape, reading.captures, reading.printed, reading.origin));
+  }
+  if (reading.printed != reading.function && !reading.printed.empty())
+    add(FillTitle(format.title, reading.captures, reading.printed, reading.origin));
+  std::sort(report.alt_titles.begin(), report.alt_titles.end());
+  report.alt_titles.erase(std::unique(report.alt_titles.begin(), report.alt_titles.end()),
+                          report.alt_titles.end());
+}
+
+std::string JoinLines(const Message& message) {
+  std::string text;
+  for (const auto line : message.before) text.append(line).push_back('\n');
+  for (const auto line : message.lines) text.append(line).push_back('\n');
+  return text;
+}
+
+}  // namespace
+
+Report Analyze(const Excerpt& excerpt) {
+  const LogLine& header_line = *excerpt.lines[excerpt.header];
+  const Header* header = header_line.header;
+  KILN_CHECK(header != nullptr, "line {} has no crash header", header_line.number);
+  Message message = SelectMessage(excerpt, false);
+  std::vector<StackLine> stack_lines = ReadStackLines(message.lines);
+  Reading reading = Read(*header, message, stack_lines);
+  if (reading.reason == kNoFrames && (message.by_caller || !message.from_kernel || true)) {
+    // Doubtful frames are better than none.
+    Message with_doubtful = SelectMessage(excerpt, true);
+    std::vector<StackLine> more = ReadStackLines(with_doubtful.lines);
+    Reading second = Read(*header, with_doubtful, more);
+    if (second.reason != kNoFrames && message.by_caller) {
+      message = std::move(with_doubtful);
+      stack_lines = std::move(more);
+      reading = std::move(second);
+    }
+  }
+  Report report;
+  report.first_line = header_line.number;
+  report.begin = header_line.begin;
+  report.time_us = header_line.time_us;
+  report.panicked = message.panicked;
+  report.text = JoinLines(message);
+  if (reading.format == nullptr) {
+    report.title = NormalizeTitle(header_line.text);
+    report.corrupted = true;
+    report.corrupted_reason = "matched title but not report regexp";
+  } else {
+    SetTitles(reading, report);
+    if (reading.reason.empty())
+      reading.reason = FindCorruption(report.title, *reading.format, message.lines, stack_lines);
+    report.corrupted = !reading.reason.empty();
+    report.corrupted_reason = reading.reason;
+    report.type = reading.format->type.empty() ? TypeOfTitle(report.title) : reading.format->type;
+  }
+  ReadDetails(message, stack_lines, report);
+  return report;
+}
+
+}  // namespace kiln::crash

@@ -1,0 +1,159 @@
+#include "crash/detector.h"
+
+#include <algorithm>
+
+#include "console/reader.h"
+#include "crash/analyze.h"
+#include "crash/format.h"
+
+namespace kiln::crash {
+namespace {
+
+using console::Milestone;
+
+// A report may look at this many lines per line of log, plus a start-up sum that lets short logs be read
+// whole.
+constexpr uint64_t kBudgetPerLine = 24;
+constexpr uint64_t kBudgetAtStart = 400'000;
+
+bool IsFirmware(std::string_view text) {
+  for (const std::string_view word :
+       {"SeaBIOS (", "iPXE ", "GRUB", "early console in ", "Booting from ", "UEFI ", "U-Boot ", "OpenSBI "}) {
+    if (text.starts_with(word)) return true;
+  }
+  return false;
+}
+
+bool IsBlank(std::string_view text) { return text.find_first_not_of(" \t") == std::string_view::npos; }
+
+}  // namespace
+
+const Header* Detector::SeeBoot(const console::Record& record) {
+  const bool loader_done = record.text.starts_with("Booting the kernel.");
+  if (record.milestone == Milestone::kBanner || loader_done) {
+    const bool unexpected = ran_ && !boot_expected_;
+    boot_expected_ = true;
+    if (record.milestone == Milestone::kBanner) {
+      ran_ = true;
+      boot_expected_ = false;
+    } else if (unexpected) {
+      ran_ = false;
+    }
+    return unexpected ? RebootHeader() : nullptr;
+  }
+  if (record.milestone == Milestone::kRestart || record.milestone == Milestone::kPowerOff ||
+      record.milestone == Milestone::kPanic) {
+    boot_expected_ = true;
+  } else if (!ran_ && (record.from_kernel || (!IsBlank(record.text) && !IsFirmware(record.text)))) {
+    ran_ = true;
+    boot_expected_ = false;
+  }
+  return nullptr;
+}
+
+void Detector::OnRecord(const console::Record& record) {
+  budget_ = std::min(budget_ + kBudgetPerLine, kBudgetAtStart);
+  const Header* header = FindHeader(record.text);
+  if (const Header* reboot = SeeBoot(record); reboot != nullptr && header == nullptr) header = reboot;
+  Keep(record, header);
+  for (Open& open : open_) open.bytes += record.text.size() + 1;
+  if (header != nullptr) Begin(record);
+  if (!open_.empty()) CheckSettled(record);
+  while (!open_.empty() &&
+         (next_sequence_ - open_.front().sequence > kMaxLines || open_.front().bytes > kMaxBytes))
+    CloseFirst();
+}
+
+void Detector::Keep(const console::Record& record, const Header* header) {
+  LogLine line;
+  const uint64_t first_needed = open_.empty() ? next_sequence_ : open_.front().sequence;
+  while (!window_.empty() && next_sequence_ - window_.size() + kContextLines < first_needed) {
+    line = std::move(window_.front());  // Its buffer serves again.
+    window_.pop_front();
+  }
+  line.text.assign(record.text);
+  line.number = record.line;
+  line.begin = record.begin;
+  line.time_us = record.time_us;
+  line.caller = record.caller;
+  line.from_kernel = record.from_kernel;
+  line.header = header;
+  window_.push_back(std::move(line));
+  ++next_sequence_;
+}
+
+void Detector::Begin(const console::Record& record) {
+  Beginning beginning;
+  beginning.line = record.line;
+  beginning.begin = record.begin;
+  beginning.time_us = record.time_us;
+  beginning.text = record.text;
+  beginning.panic = record.milestone == Milestone::kPanic;
+  sink_.OnBegin(beginning);
+  open_.push_back({next_sequence_ - 1, 0, false});
+}
+
+void Detector::CheckSettled(const console::Record& record) {
+  const bool end =
+      record.text.starts_with("---[ end ") || record.text.starts_with("================================");
+  if (!end) return;
+  for (Open& open : open_) {
+    if (open.settled || next_sequence_ - open.sequence < 8) continue;
+    open.settled = true;
+    sink_.OnSettled(Analyze(open));
+  }
+}
+
+void Detector::Settle() {
+  for (Open& open : open_) {
+    if (open.settled) continue;
+    open.settled = true;
+    sink_.OnSettled(Analyze(open));
+  }
+}
+
+Report Detector::Analyze(const Open& open) const {
+  const uint64_t first = next_sequence_ - window_.size();
+  const uint64_t from = open.sequence > first + kContextLines ? open.sequence - kContextLines : first;
+  Excerpt excerpt;
+  excerpt.header = static_cast<size_t>(open.sequence - from);
+  const auto begin = window_.begin() + static_cast<std::ptrdiff_t>(from - first);
+  const size_t count =
+      std::min<size_t>(static_cast<size_t>(next_sequence_ - from), excerpt.header + kMaxLines);
+  excerpt.lines.reserve(count);
+  for (size_t i = 0; i < count; ++i) excerpt.lines.push_back(&begin[static_cast<std::ptrdiff_t>(i)]);
+  return crash::Analyze(excerpt);
+}
+
+void Detector::CloseFirst() {
+  const Open open = open_.front();
+  const uint64_t cost = next_sequence_ - open.sequence + 100;
+  if (cost > budget_) {
+    ++dropped_;
+  } else {
+    budget_ -= cost;
+    sink_.OnReport(Analyze(open));
+  }
+  open_.pop_front();
+}
+
+void Detector::Finish() {
+  budget_ = std::max(budget_, kBudgetAtStart);
+  while (!open_.empty()) CloseFirst();
+}
+
+std::vector<Report> ReadReports(std::string_view log) {
+  struct Collect final : CrashSink {
+    void OnReport(const Report& report) override { reports.push_back(report); }
+    std::vector<Report> reports;
+  };
+  Collect collect;
+  Detector detector(collect);
+  console::Reader reader(detector);
+  reader.Feed(log);
+  reader.Finish();
+  detector.Finish();
+  return std::move(collect.reports);
+}
+
+}  // namespace kiln::crash

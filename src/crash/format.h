@@ -1,0 +1,59 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "crash/blame.h"
+
+namespace kiln::crash {
+
+/// How the function to blame is chosen among those that a report's stacks hold.
+enum class Choice : uint8_t {
+  kNone,   ///< The title has no function from a stack.
+  kFirst,  ///< The first that may be blamed.
+  kStall,  ///< The one below the first dispatcher: where the CPU is busy changes with every sample.
+  kHang,   ///< What is waited for (a grace period, a well-known lock) rather than the waiting.
+};
+
+/// One shape of crash message: how to know it and what to make of it.
+///
+/// `title` and `alts` may hold {0}..{5}, what the pattern captured, and {F}, the function to blame.
+/// `plans` says where to look for functions; each is tried when the one before gave none. A plan is a row of
+/// steps over the report's lines: I the next instruction line, C the next stack heading, O the next heading
+/// of an earlier event, S the frames up to the next heading, T the next entry of a timer interrupt, U as I
+/// but only the last one before the next heading.
+struct Format {
+  std::string_view pattern;
+  std::string_view title;
+  std::array<std::string_view, 2> alts = {};
+  Choice choice = Choice::kNone;
+  std::array<std::string_view, 3> plans = {};
+  SkipSet skip = SkipSet::kNone;
+  bool stack_expected = true;  ///< Without any stack the report is cut.
+  bool corrupted = false;      ///< This shape is what remains of a mixed or cut message.
+  std::string_view type = {};  ///< Overrides what the title says.
+  /// Taken off the name of the function to blame for a further title; see title.h.
+};
+
+/// A text by which a crash message makes itself known, and what it may be.
+struct Header {
+  std::string_view needle;
+  /// The needle counts only at the front of the message, behind a tag such as "watchdog: " at most.
+  bool front_only = false;
+  std::span<const Format> formats;
+  /// Lines that hold one of these are not crashes.
+  std::span<const std::string_view> ignores;
+};
+
+/// All headers, in the order in which they are tried on a line.
+std::span<const Header> Headers();
+
+/// The header of a reboot that nothing announced; its line is the loader's or the kernel's banner.
+const Header* RebootHeader();
+
+/// The header that `line` (prefix removed) shows, or null.
+const Header* FindHeader(std::string_view line);
+
+}  // namespace kiln::crash

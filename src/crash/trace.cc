@@ -1,0 +1,93 @@
+#include "crash/trace.h"
+
+#include <algorithm>
+
+namespace kiln::crash {
+namespace {
+
+using Kind = StackLine::Kind;
+
+bool IsStart(const StackLine& line) { return line.kind == Kind::kStart || line.kind == Kind::kOwnerStart; }
+bool HasFunction(const StackLine& line) {
+  return (line.kind == Kind::kFrame || line.kind == Kind::kInstruction) && !line.function.empty();
+}
+
+/// All functions that a plan finds, those that are never to blame left out. Fault injection's stack ends it.
+std::vector<std::string_view> Collect(std::string_view plan, const std::vector<StackLine>& lines, size_t at,
+                                      size_t end, SkipSet skip) {
+  std::vector<std::string_view> found;
+  const auto take = [&](const StackLine& line) {
+    if (!NeverBlamed(line.function, skip)) found.push_back(line.function);
+  };
+  for (const char step : plan) {
+    for (; at < end; ++at) {
+      const StackLine& line = lines[at];
+      if (HasFunction(line) && IsFaultInjection(line.function)) return found;
+      if (step == 'S') {
+        if (IsStart(line)) break;
+        if (HasFunction(line)) take(line);
+        continue;
+      }
+      const bool hit = (step == 'I' && line.kind == Kind::kInstruction) ||
+                       (step == 'C' && line.kind == Kind::kStart) ||
+                       (step == 'O' && line.kind == Kind::kOwnerStart) ||
+                       (step == 'T' && line.kind == Kind::kFrame && IsTimerInterrupt(line.function));
+      if (!hit) continue;
+      if (step == 'I') take(line);
+      ++at;
+      break;
+    }
+  }
+  return found;
+}
+
+std::string_view ChooseStall(const std::vector<std::string_view>& functions) {
+  std::string_view before;
+  for (const auto function : functions) {
+    if (IsDispatcher(function)) {
+      if (!before.empty()) return before;
+      continue;
+    }
+    before = function;
+  }
+  return functions.front();
+}
+
+std::string_view ChooseHang(const std::vector<std::string_view>& functions) {
+  for (const auto function : functions) {
+    if (function.find("synchronize_") != std::string_view::npos ||
+        function.find("rtnl_lock") != std::string_view::npos)
+      return function;
+  }
+  return functions.front();
+}
+
+}  // namespace
+
+std::vector<StackLine> ReadStackLines(const std::vector<std::string_view>& lines) {
+  std::vector<StackLine> out;
+  out.reserve(lines.size());
+  for (const auto line : lines) out.push_back(ReadStackLine(line));
+  return out;
+}
+
+std::string_view ChooseFunction(const Format& format, const std::vector<StackLine>& lines, size_t first,
+                                size_t count) {
+  const size_t end = std::min(count, lines.size());
+  for (const auto plan : format.plans) {
+    if (plan.empty()) break;
+    const auto functions = Collect(plan, lines, first, end, format.skip);
+    if (functions.empty()) continue;
+    if (format.choice == Choice::kStall) return ChooseStall(functions);
+    if (format.choice == Choice::kHang) return ChooseHang(functions);
+    return functions.front();
+  }
+  return {};
+}
+
+std::string_view ChooseOrigin(const std::vector<StackLine>& lines, size_t count, SkipSet skip) {
+  const auto functions = Collect("OS", lines, 0, std::min(count, lines.size()), skip);
+  return functions.empty() ? std::string_view() : functions.front();
+}
+
+}  // namespace kiln::crash
