@@ -22,7 +22,7 @@ class RunObserver final : public run::Observer {
 
  private:
   const Terminal& terminal_;
-  bool quiet_;
+  Wish wish_;
   ProgressLine progress_;
 };
 
