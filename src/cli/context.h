@@ -28,6 +28,9 @@ struct Context {
 config::LoadRequest SettingsRequest(const Context& context, const Parsed& parsed);
 
 /// One function for each command; gives the exit code.
+Result<int> RunCommand(Context& context, const Parsed& parsed);
+Result<int> RerunCommand(Context& context, const Parsed& parsed);
+Result<int> DoctorCommand(Context& context, const Parsed& parsed);
 Result<int> ConfigCommand(Context& context, const Parsed& parsed);
 Result<int> ConfigCheckCommand(Context& context, const Parsed& parsed);
 Result<int> InitCommand(Context& context, const Parsed& parsed);

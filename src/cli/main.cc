@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "cli/context.h"
 #include "cli/help.h"
+#include "run/outcome.h"
 #include "sys/files.h"
 
 namespace kiln::cli {
@@ -48,10 +49,20 @@ struct Entry {
   Result<int> (*function)(Context&, const Parsed&);
 };
 constexpr Entry kEntries[] = {
-    {"config", ConfigCommand}, {"config check", ConfigCheckCommand}, {"init", InitCommand},
-    {"runs", RunsCommand},     {"runs show", RunsShowCommand},       {"runs prune", RunsPruneCommand},
-    {"help", HelpCommand},     {"completion", CompletionCommand},    {"version", VersionCommand},
-    {"man", ManCommand},       {"complete", CompleteCommand},
+    {"run", RunCommand},
+    {"rerun", RerunCommand},
+    {"doctor", DoctorCommand},
+    {"config", ConfigCommand},
+    {"config check", ConfigCheckCommand},
+    {"init", InitCommand},
+    {"runs", RunsCommand},
+    {"runs show", RunsShowCommand},
+    {"runs prune", RunsPruneCommand},
+    {"help", HelpCommand},
+    {"completion", CompletionCommand},
+    {"version", VersionCommand},
+    {"man", ManCommand},
+    {"complete", CompleteCommand},
 };
 
 Result<int> Dispatch(Context& context, const Parsed& parsed) {
@@ -67,17 +78,30 @@ bool WantsJson(const Parsed& parsed) {
          parsed.Has("--json");
 }
 
-int ExitCodeOf(const Error& error) { return error.code() == ErrorCode::kInvalidArgument ? 2 : 1; }
+// A command that runs something has its own codes, so that they are not taken for the guest's.
+bool IsRun(const CommandSpec* command) {
+  return command != nullptr && (command->name == "run" || command->name == "rerun");
+}
 
-int Report(const Terminal& terminal, const Error& error, bool as_json) {
-  if (as_json) {
-    const json out = {
-        {"schema", 1},
-        {"error", {{"code", Name(error.code())}, {"message", error.Text()}, {"hint", error.hint()}}}};
+int ExitCodeOf(const Error& error, const CommandSpec* command) {
+  if (error.code() == ErrorCode::kInvalidArgument) return run::kExitUsage;
+  return IsRun(command) ? run::kExitInfra : 1;
+}
+
+int Report(const Terminal& terminal, const Error& error, const CommandSpec* command = nullptr,
+           bool as_json = false) {
+  const int code = ExitCodeOf(error, command);
+  terminal.PrintError(terminal.PaintError(Style::kBad, "kiln: ") + Printable(error.TextWithHint()) + "\n");
+  if (!as_json) return code;
+  json out = {{"schema", 1}};
+  if (IsRun(command)) {
+    out.update({{"verdict", "infra"}, {"exit_code", code}, {"cause", error.Text()}, {"hint", error.hint()}});
+    terminal.PrintError(out.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+  } else {
+    out["error"] = {{"code", Name(error.code())}, {"message", error.Text()}, {"hint", error.hint()}};
     (void)terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
   }
-  terminal.PrintError(terminal.PaintError(Style::kBad, "kiln: ") + Printable(error.TextWithHint()) + "\n");
-  return ExitCodeOf(error);
+  return code;
 }
 
 }  // namespace
@@ -92,10 +116,10 @@ int Main(const Call& call) {
     return terminal.Print(fmt::format("kiln {}\n", kVersion)) ? 0 : 1;
 
   const auto found = FindIn(arguments);
-  if (!found) return Report(terminal, found.error(), false);
+  if (!found) return Report(terminal, found.error());
   const auto parsed =
       Parse(*found->command, {arguments.begin() + static_cast<long>(found->words), arguments.end()});
-  if (!parsed) return Report(terminal, parsed.error(), false);
+  if (!parsed) return Report(terminal, parsed.error());
   if (parsed->Has("--help")) return terminal.Print(CommandHelp(*found->command, terminal)) ? 0 : 1;
 
   TerminalLog log(terminal, LogLevel::kWarning);
@@ -111,7 +135,7 @@ int Main(const Call& call) {
   if (code) return *code;
   // Whoever read our output has gone, as in `kiln runs | head -1`: nothing to tell, nobody to tell it.
   if (code.error().system_errno() == EPIPE) return 0;
-  return Report(terminal, code.error(), WantsJson(*parsed));
+  return Report(terminal, code.error(), found->command, WantsJson(*parsed));
 }
 
 int ProgramMain(int argc, char** argv, char** environment) {
