@@ -116,18 +116,13 @@ class Builder {
     return {};
   }
 
-  // RAM in a file stays where it is: only device state goes through the migration stream. As -global, so that
-  // no QMP round trip stands before waking (QEMU migration/migration.c, migration_properties).
+  // Which capabilities the migration has must be said over QMP first, so waking is deferred until then.
   Result<> AddMigration() {
-    if (machine_.memory.file.empty()) {
-      if (machine_.incoming_fd >= 0)
-        return Invalid("a machine that wakes from a template needs its RAM file");
-      return {};
-    }
-    if (!features_.Has(Feature::kIgnoreShared)) return {};
-    Put("-global", "migration.x-ignore-shared=on");
-    Put("-global", "migration.x-events=on");
-    if (machine_.incoming_fd >= 0) Put("-incoming", fmt::format("fd:{}", machine_.incoming_fd));
+    if (machine_.incoming_fd < 0) return {};
+    if (machine_.memory.file.empty())
+      return Invalid("a machine that wakes from a template needs its RAM file");
+    KILN_TRY(Need(Feature::kIgnoreShared, "waking from a template"));
+    Put("-incoming", "defer");
     return {};
   }
 

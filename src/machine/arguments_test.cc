@@ -129,7 +129,7 @@ TEST(QemuArguments, Everything) {
             "-rtc base=utc "
             "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -m 512M "
             "-object memory-backend-file,id=ram,size=536870912,mem-path=/run/ram,,1,share=on "
-            "-global migration.x-ignore-shared=on -global migration.x-events=on -incoming fd:6 "
+            "-incoming defer "
             "-kernel /boot/vmlinux -initrd /tmp/initrd -append 'console=ttyS0 panic=-1' "
             "-chardev socket,id=console,fd=3 -serial chardev:console "
             "-chardev socket,id=qmp,fd=5 -mon chardev=qmp,mode=control -chardev socket,id=agent,fd=4 "

@@ -127,8 +127,8 @@ struct Machine {
   bool panic_device = false;  ///< pvpanic: QMP tells of a panic when the guest has the driver.
   /// QEMU's seccomp filter: no obsolete calls, no new privileges, no child processes.
   bool sandbox = true;
-  /// An inherited descriptor that holds the device state of a template: the machine wakes from it instead of
-  /// booting. -1 boots. The RAM comes from `memory`, not from the state.
+  /// An inherited descriptor that holds the device state of a template: the machine waits for QMP's
+  /// migrate-incoming from it instead of booting. -1 boots. The RAM comes from `memory`, not from the state.
   int incoming_fd = -1;
   /// Starts with the CPUs stopped until QMP's cont.
   bool start_paused = false;

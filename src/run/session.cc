@@ -127,10 +127,9 @@ class Session final : public console::RecordSink {
     }
   }
 
-  void OnSeenCrash(SeenCrash crash) {
+  void OnCrash(const std::string& title, const std::string& text) {
     streams_->Restore();
-    world_.observer.OnCrash(crash.title, crash.report);
-    result_.crashes.push_back(std::move(crash));
+    world_.observer.OnCrash(title, text);
   }
 
   // ── agent ──
@@ -276,7 +275,7 @@ class Session final : public console::RecordSink {
         return EndedByGuest("powered off");
       case vm::Shutdown::kGuestReset:
         if (orderly_end_) return EndedByGuest("rebooted");
-        if (!result_.crashes.empty()) return ConcludeCrash();
+        if (!crash_watch_.crashes().empty()) return ConcludeCrash();
         return Conclude(saw_banner_ ? Verdict::kCrash : Verdict::kNoBoot,
                         saw_banner_ ? "the kernel reset the machine without a word (a triple fault?)"
                                     : "the machine reset before the kernel printed anything");
@@ -299,7 +298,8 @@ class Session final : public console::RecordSink {
 
   void ConcludeCrash() {
     crash_watch_.Finish();
-    std::string title = result_.crashes.empty() ? "kernel panic" : result_.crashes.front().title;
+    const auto& crashes = crash_watch_.crashes();
+    const std::string title = crashes.empty() ? "kernel panic" : crashes.front().title;
     Conclude(Verdict::kCrash, fmt::format("the kernel crashed: {}", title));
   }
 
@@ -327,6 +327,7 @@ class Session final : public console::RecordSink {
     // A clean end of an ordinary run may still have a crash to tell of that did not stop the kernel.
     reader_.Finish();
     crash_watch_.Finish();
+    result_.crashes = crash_watch_.crashes();
     JudgeSplats();
     if (streams_ && result_.verdict != Verdict::kInterrupted) streams_->Drain();
     boot_timer_.Reset();
@@ -369,7 +370,8 @@ class Session final : public console::RecordSink {
   bool concluded_ = false;
 
   ConsoleLog log_;
-  CrashWatch crash_watch_{[this](SeenCrash crash) { OnSeenCrash(std::move(crash)); }};
+  CrashWatch crash_watch_{
+      [this](const std::string& title, const std::string& text) { OnCrash(title, text); }};
   console::Reader reader_{*this};
   std::unique_ptr<HostStreams> streams_;
   std::unique_ptr<vm::QemuProcess> qemu_;

@@ -49,6 +49,16 @@ Result<> WritePiece(int to, const char* bytes, size_t size, off_t offset) {
   return {};
 }
 
+// RAM in a shared file stays where it is, only device state goes through the stream; and its progress is
+// told.
+void SetCapabilities(Qmp& qmp, Qmp::Reply reply) {
+  nlohmann::json capabilities = nlohmann::json::array();
+  for (const auto name : {"x-ignore-shared", "events"}) {
+    capabilities.push_back({{"capability", name}, {"state", true}});
+  }
+  qmp.Execute("migrate-set-capabilities", {{"capabilities", std::move(capabilities)}}, std::move(reply));
+}
+
 // The steps of one freeze, each the answer to the one before; lives until the last.
 class Freezing : public std::enable_shared_from_this<Freezing> {
  public:
@@ -63,6 +73,7 @@ class Freezing : public std::enable_shared_from_this<Freezing> {
   void Begin() {
     process_.OnMigration([self = shared_from_this()](const std::string& status) { self->Migrated(status); });
     Qmp& qmp = process_.qmp();
+    SetCapabilities(qmp, [self = shared_from_this()](const auto& reply) { self->Check(reply); });
     qmp.Execute("stop", nlohmann::json::object(),
                 [self = shared_from_this()](const auto& reply) { self->Check(reply); });
     qmp.ExecuteWithDescriptor("getfd", {{"fdname", "state"}}, state_.get(),
@@ -130,6 +141,14 @@ Result<> CopySparse(int from, int to) {
     }
   }
   return {};
+}
+
+void Wake(QemuProcess& process, int incoming_fd, std::function<void(const Error&)> failed) {
+  const auto check = [failed = std::move(failed)](const Result<nlohmann::json>& reply) {
+    if (!reply) failed(reply.error());
+  };
+  SetCapabilities(process.qmp(), check);
+  process.qmp().Execute("migrate-incoming", {{"uri", fmt::format("fd:{}", incoming_fd)}}, check);
 }
 
 void Freeze(QemuProcess& process, const sys::Fd& live_memory, sys::Fd ram, sys::Fd state,

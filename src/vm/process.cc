@@ -45,8 +45,7 @@ std::string_view Name(Shutdown shutdown) {
 Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(sys::Loop& loop, sys::Spawner& spawner,
                                                         const std::string& qemu,
                                                         const machine::Machine& machine,
-                                                        const machine::QemuFeatures& features,
-                                                        Events events,
+                                                        const machine::QemuFeatures& features, Events events,
                                                         const std::vector<std::pair<int, int>>& inherited) {
   sys::SocketEnds console = KILN_TRY(sys::SocketPair());
   sys::SocketEnds agent = KILN_TRY(sys::SocketPair());
