@@ -88,7 +88,7 @@ std::string SettingsText(const config::Settings& settings, const Terminal& termi
 
 // KILN_ variables that nobody reads: most likely misspelled.
 std::vector<config::Mistake> UnknownVariables(const config::Environment& environment) {
-  std::vector<std::string> known = {"KILN_PROFILE", "KILN_CONFIG"};
+  std::vector<std::string> known = {"KILN_PROFILE", "KILN_CONFIG", "KILN_AGENT"};
   for (const config::Setting& setting : config::Schema()) known.push_back(setting.EnvironmentName());
   std::vector<config::Mistake> mistakes;
   for (auto it = environment.lower_bound("KILN_"); it != environment.end() && it->first.starts_with("KILN_");

@@ -80,7 +80,7 @@ Result<int> Run(Context& context, const run::Request& request, const Manner& man
 
   const auto loop = KILN_TRY(sys::Loop::Create(context.clock));
   sys::SystemSpawner spawner;
-  RunObserver observer(context.terminal, manner.quiet);
+  RunObserver observer(context.terminal, {.quiet = manner.quiet, .verbose = request.verbose});
   run::World world{.clock = context.clock,
                    .started = context.started,
                    .loop = *loop,

@@ -1,5 +1,6 @@
 #include "cli/run_printer.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
@@ -10,13 +11,14 @@ namespace kiln::cli {
 using nlohmann::json;
 
 void RunObserver::OnPhase(run::Phase phase) {
-  if (phase == run::Phase::kRunning || phase == run::Phase::kEnding || quiet_)
+  if (phase == run::Phase::kRunning || phase == run::Phase::kEnding || wish_.quiet)
     progress_.Clear();
   else
     progress_.Show(fmt::format("{} …", run::Describe(phase)));
 }
 
 void RunObserver::OnConsoleLine(std::string_view line) {
+  if (!wish_.verbose) return;
   progress_.Clear();
   terminal_.PrintError(terminal_.PaintError(Style::kDim, line) + "\n");
 }
@@ -29,7 +31,7 @@ void RunObserver::OnCrash(std::string_view title, std::string_view report) {
 }
 
 void RunObserver::OnNote(std::string_view note) {
-  if (quiet_) return;
+  if (wish_.quiet) return;
   progress_.Clear();
   terminal_.PrintError(fmt::format("kiln: {}\n", Printable(note)));
 }
@@ -37,7 +39,10 @@ void RunObserver::OnNote(std::string_view note) {
 std::string OutcomeText(const run::Outcome& outcome, const Terminal& terminal) {
   using store::Verdict;
   if (outcome.verdict == Verdict::kPass) return {};
-  if (outcome.verdict == Verdict::kFail && outcome.command_code && !outcome.command_signal) return {};
+  // As in a shell: a command that fails has said why.
+  if (outcome.verdict == Verdict::kFail && outcome.command_code &&
+      outcome.cause == fmt::format("the command ended with exit code {}", *outcome.command_code))
+    return {};
   const bool fault = outcome.verdict != Verdict::kFail && !outcome.bad_input;
   std::string text = terminal.PaintError(Style::kBad, "kiln: ");
   if (fault) text += terminal.PaintError(Style::kBad, fmt::format("{}: ", store::Name(outcome.verdict)));
