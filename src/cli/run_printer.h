@@ -12,8 +12,11 @@ namespace kiln::cli {
 /// line is gone before it begins.
 class RunObserver final : public run::Observer {
  public:
-  RunObserver(const Terminal& terminal, bool quiet)
-      : terminal_(terminal), quiet_(quiet), progress_(terminal) {}
+  struct Wish {
+    bool quiet = false;    ///< No progress, no notes.
+    bool verbose = false;  ///< Every line of the console.
+  };
+  RunObserver(const Terminal& terminal, Wish wish) : terminal_(terminal), wish_(wish), progress_(terminal) {}
   void OnPhase(run::Phase phase) override;
   void OnConsoleLine(std::string_view line) override;
   void OnCrash(std::string_view title, std::string_view report) override;
