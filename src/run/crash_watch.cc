@@ -37,6 +37,7 @@ nlohmann::json Json(const crash::Report& report) {
 
 void CrashWatch::Finish() {
   if (std::exchange(finished_, true)) return;
+  detector_.Settle();
   detector_.Finish();
 }
 
