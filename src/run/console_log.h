@@ -21,6 +21,8 @@ class ConsoleLog {
   /// Writes the tail that is still in memory. Call once, at the end.
   void Finish();
   uint64_t total() const { return total_; }
+  /// The last bytes, at least kTail of them when there were so many.
+  std::string_view Recent() const { return tail_; }
   /// The last whole or broken line, printable, for "it got as far as".
   std::string LastLine() const;
 

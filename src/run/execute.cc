@@ -42,6 +42,26 @@ void WriteCrashFiles(const SessionResult& result, const store::Bundle& bundle, L
   }
 }
 
+// Wakes the plan's template where there is one; a template that would not wake is thrown away and the machine
+// boots.
+SessionResult RunWithTemplate(const Plan& plan, bool cold, World& world, const store::Bundle& bundle,
+                              Outcome& outcome) {
+  const BundleFiles files{.console = bundle.PathOf("console.log"),
+                          .standard_output = bundle.PathOf("stdout"),
+                          .standard_error = bundle.PathOf("stderr")};
+  store::Cache cache(world.paths.cache, world.clock, world.log);
+  TemplateUse use = cold ? TemplateUse{} : ChooseTemplate(plan, cache, world.observer);
+  if (!use.obstacle.empty()) world.log.Info("booting from scratch: {}", use.obstacle);
+  outcome.cloned = use.clone.has_value();
+  const std::string key = use.key;
+  SessionResult result = RunSession(plan, world, std::move(use), cache, files, outcome.timings);
+  if (!result.clone_failed) return result;
+  world.observer.OnNote(result.cause + "; booting from scratch");
+  (void)cache.Remove(kTemplateKind, key);
+  outcome.cloned = false;
+  return RunSession(plan, world, {}, cache, files, outcome.timings);
+}
+
 }  // namespace
 
 Outcome Execute(const Request& request, World& world, store::RunStore& runs, const std::string& profile) {
@@ -63,12 +83,8 @@ Outcome Execute(const Request& request, World& world, store::RunStore& runs, con
     } else {
       for (const auto& note : plan->notes) world.observer.OnNote(note);
       summary.kernel = plan->kernel.release.empty() ? plan->kernel.image : plan->kernel.release;
+      result = RunWithTemplate(*plan, request.cold, world, *bundle, outcome);
       details.update(ToJson(*plan));
-      result = RunSession(*plan, world,
-                          {.console = bundle->PathOf("console.log"),
-                           .standard_output = bundle->PathOf("stdout"),
-                           .standard_error = bundle->PathOf("stderr")},
-                          outcome.timings);
       details.update(ToJson(result));
       WriteCrashFiles(result, *bundle, world.log);
     }

@@ -30,6 +30,7 @@ struct Timings {
   std::optional<Duration> qemu_ready;    ///< QEMU answered on QMP.
   std::optional<Duration> first_output;  ///< First console byte of the kernel.
   std::optional<Duration> agent;         ///< The agent's hello arrived.
+  std::optional<Duration> frozen;        ///< The template was written, when one was.
   std::optional<Duration> command;       ///< The command was started.
   std::optional<Duration> command_end;
   std::optional<Duration> end;         ///< QEMU gone, bundle written.
@@ -47,7 +48,8 @@ struct Outcome {
   std::optional<int> command_signal;  ///< Or the signal that killed it.
   std::vector<std::string> crash_titles;
   std::string run_id;
-  std::string bundle;  ///< The run's folder; empty when none could be written.
+  bool cloned = false;  ///< Woken from a template instead of booted.
+  std::string bundle;   ///< The run's folder; empty when none could be written.
   Timings timings;
 };
 

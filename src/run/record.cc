@@ -95,7 +95,8 @@ json ToJson(const Request& request) {
           {"environment_set", std::move(set)},
           {"timeout_ns", Nanoseconds(request.timeout)},
           {"boot_timeout_ns", Nanoseconds(request.boot_timeout)},
-          {"verbose", request.verbose}};
+          {"verbose", request.verbose},
+          {"cold", request.cold}};
 }
 
 Result<Request> RequestFromJson(const json& object) {
@@ -128,6 +129,7 @@ Result<Request> RequestFromJson(const json& object) {
   reader.Read("timeout_ns", request.timeout);
   reader.Read("boot_timeout_ns", request.boot_timeout);
   reader.Read("verbose", request.verbose);
+  reader.Read("cold", request.cold);
   json disks = json::array();
   reader.Read("disks", disks);
   if (!reader.wrong().empty()) {
@@ -188,6 +190,7 @@ json ToJson(const Timings& timings) {
           {"qemu_started_s", SecondsOf(timings.qemu_started)},
           {"first_output_s", SecondsOf(timings.first_output)},
           {"agent_s", SecondsOf(timings.agent)},
+          {"frozen_s", SecondsOf(timings.frozen)},
           {"command_s", SecondsOf(timings.command)},
           {"command_end_s", SecondsOf(timings.command_end)},
           {"end_s", SecondsOf(timings.end)},
@@ -215,6 +218,7 @@ json ToJson(const Outcome& outcome) {
                  {"exit_code", outcome.exit_code},
                  {"cause", Text(outcome.cause)},
                  {"run", outcome.run_id},
+                 {"cloned", outcome.cloned},
                  {"bundle", Text(outcome.bundle)},
                  {"crash_titles", Texts(outcome.crash_titles)},
                  {"timings", ToJson(outcome.timings)}};

@@ -53,6 +53,7 @@ struct Request {
   std::optional<Duration> boot_timeout;  ///< Scaled by the accelerator's speed when not given.
   bool verbose = false;                  ///< Every kernel message on the screen.
   bool keep_bundle = true;
+  bool cold = false;                     ///< `--cold`: boot, and neither use nor make a template.
 };
 
 }  // namespace kiln::run

@@ -1,5 +1,6 @@
 #include "run/session.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
@@ -12,6 +13,7 @@
 #include "run/crash_watch.h"
 #include "run/host_streams.h"
 #include "run/setup.h"
+#include "vm/freeze.h"
 #include "vm/guest_command.h"
 #include "vm/process.h"
 
@@ -44,7 +46,8 @@ uint64_t RandomNumber() {
 /// One run of one machine: the state that its callbacks share. Ends with the first call of Conclude().
 class Session final : public console::RecordSink {
  public:
-  Session(const Plan& plan, World& world, Timings& timings) : plan_(plan), world_(world), timings_(timings) {}
+  Session(const Plan& plan, World& world, TemplateUse use, store::Cache& cache, Timings& timings)
+      : plan_(plan), world_(world), use_(std::move(use)), cache_(cache), timings_(timings) {}
 
   SessionResult Run(const BundleFiles& files) {
     if (auto started = Start(files); !started) {
@@ -69,10 +72,7 @@ class Session final : public console::RecordSink {
                                             [this] { Interrupt("the user left the machine"); }));
     KILN_TRY(WatchSignals());
     world_.observer.OnPhase(Phase::kStartingQemu);
-    qemu_ = KILN_TRY(vm::QemuProcess::Start(world_.loop, world_.spawner, plan_.qemu, plan_.machine,
-                                            plan_.features,
-                                            {.console = [this](std::string_view bytes) { OnConsole(bytes); },
-                                             .ended = [this](const vm::QemuEnd& end) { OnQemuEnd(end); }}));
+    KILN_TRY(StartQemu());
     Mark(timings_.qemu_started);
     result_.argv = qemu_->argv();
     link_ = KILN_TRY(vm::AgentLink::Create(
@@ -81,7 +81,71 @@ class Session final : public console::RecordSink {
          .log = [this](const std::string& line) { world_.log.Debug("agent: {}", Printable(line)); },
          .lost = [this](const Error& error) { OnLinkLost(error); }}));
     boot_timer_ = world_.loop.After(plan_.boot_limit, [this] { OnBootLimit(); });
+    if (use_.clone) WakeClone();
     return {};
+  }
+
+  // ── template and clone ──
+
+  Result<> StartQemu() {
+    machine::Machine machine = plan_.machine;
+    std::vector<std::pair<int, int>> inherited;
+    sys::Fd state;
+    if (use_.clone) {
+      machine.memory = {.file = use_.clone->entry.PathOf("ram"), .share = false};
+      machine.incoming_fd = vm::kFirstInheritedFd;
+      state = KILN_TRY(sys::Open(use_.clone->entry.PathOf("state"), O_RDONLY));
+      inherited.emplace_back(machine.incoming_fd, state.get());
+    } else if (use_.draft) {
+      live_memory_ = KILN_TRY(vm::CreateLiveMemory(machine.memory_bytes));
+      machine.memory = {.file = fmt::format("/proc/self/fd/{}", vm::kFirstInheritedFd), .share = true};
+      inherited.emplace_back(vm::kFirstInheritedFd, live_memory_.get());
+    }
+    qemu_ = KILN_TRY(vm::QemuProcess::Start(world_.loop, world_.spawner, plan_.qemu, machine, plan_.features,
+                                            {.console = [this](std::string_view bytes) { OnConsole(bytes); },
+                                             .ended = [this](const vm::QemuEnd& end) { OnQemuEnd(end); }},
+                                            inherited));
+    return {};
+  }
+
+  // The first words to the agent wait in the channel until the machine runs.
+  void WakeClone() {
+    result_.template_key = use_.clone->key;
+    log_.Add(use_.clone->boot_log);
+    saw_banner_ = true;
+    world_.observer.OnPhase(Phase::kSettingUp);
+    vm::Wake(*qemu_, vm::kFirstInheritedFd, [this](const Error& error) { CloneFailed(error.Text()); });
+    link_->Resume(use_.clone->hello);
+  }
+
+  // Nothing of the run has happened yet as long as the command has not started: a boot can still take its
+  // place.
+  void CloneFailed(const std::string& why) {
+    result_.clone_failed = true;
+    Conclude(Verdict::kInfra, fmt::format("the machine's template did not wake: {}", why));
+  }
+
+  void FreezeThenSetUp() {
+    const auto open = [this](std::string_view name) {
+      return sys::Open(use_.draft->PathOf(name), O_RDWR | O_CREAT | O_EXCL, 0600);
+    };
+    auto ram = open("ram");
+    auto state = open("state");
+    if (!ram || !state) {
+      world_.observer.OnNote(fmt::format("no template was made: {}", (ram ? state : ram).error().Text()));
+      return SetUp();
+    }
+    vm::Freeze(*qemu_, live_memory_, *std::move(ram), *std::move(state), [this](Result<> frozen) {
+      if (frozen) {
+        frozen = CommitTemplate(*std::exchange(use_.draft, std::nullopt), cache_, plan_, link_->hello(),
+                                log_.Recent());
+      }
+      if (!frozen) world_.observer.OnNote(fmt::format("no template was made: {}", frozen.error().Text()));
+      use_.draft.reset();
+      live_memory_.Reset();
+      Mark(timings_.frozen);
+      SetUp();
+    });
   }
 
   // While the command runs, signals are its own first and end the machine the second time; before and after,
@@ -140,6 +204,13 @@ class Session final : public console::RecordSink {
     result_.guest_release = Printable(hello.release);
     result_.guest_version = Printable(hello.kernel_version);
     for (const auto& note : hello.notes) world_.observer.OnNote("agent: " + Printable(note));
+    if (use_.draft)
+      FreezeThenSetUp();
+    else
+      SetUp();
+  }
+
+  void SetUp() {
     world_.observer.OnPhase(Phase::kSettingUp);
     const auto wall = world_.clock.WallNow().time_since_epoch();
     for (const auto& request : SetupRequests(plan_, static_cast<uint64_t>(wall.count()), RandomBytes(256))) {
@@ -248,6 +319,7 @@ class Session final : public console::RecordSink {
 
   void OnBootLimit() {
     if (panicked_) return ConcludeCrash();
+    if (use_.clone && !timings_.command) return CloneFailed("it did not answer in time");
     const std::string limit = FormatDuration(plan_.boot_limit);
     if (log_.total() == 0) {
       Conclude(Verdict::kNoBoot, fmt::format("the kernel printed nothing within {}", limit),
@@ -268,6 +340,10 @@ class Session final : public console::RecordSink {
     crash_watch_.Finish();
     if (panicked_) return ConcludeCrash();
     const std::string words = Printable(Trim(end.errors));
+    if (use_.clone && !timings_.command && end.shutdown == vm::Shutdown::kNone) {
+      return CloneFailed(
+          fmt::format("QEMU ended ({}){}{}", end.status.Text(), words.empty() ? "" : ": ", words));
+    }
     switch (end.shutdown) {
       case vm::Shutdown::kGuestPanic:
         return ConcludeCrash();
@@ -365,8 +441,11 @@ class Session final : public console::RecordSink {
 
   const Plan& plan_;
   World& world_;
+  TemplateUse use_;
+  store::Cache& cache_;
   Timings& timings_;
   SessionResult result_;
+  sys::Fd live_memory_;  // Of a machine that is to be frozen.
   bool concluded_ = false;
 
   ConsoleLog log_;
@@ -397,8 +476,9 @@ class Session final : public console::RecordSink {
 
 }  // namespace
 
-SessionResult RunSession(const Plan& plan, World& world, const BundleFiles& files, Timings& timings) {
-  return Session(plan, world, timings).Run(files);
+SessionResult RunSession(const Plan& plan, World& world, TemplateUse use, store::Cache& cache,
+                         const BundleFiles& files, Timings& timings) {
+  return Session(plan, world, std::move(use), cache, timings).Run(files);
 }
 
 }  // namespace kiln::run

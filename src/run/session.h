@@ -5,6 +5,7 @@
 
 #include "run/outcome.h"
 #include "run/plan.h"
+#include "run/templates.h"
 #include "run/world.h"
 
 namespace kiln::run {
@@ -32,6 +33,8 @@ struct SessionResult {
   std::optional<int> command_code;
   std::optional<int> command_signal;
   std::vector<SeenCrash> crashes;
+  bool clone_failed = false;
+  std::string template_key;       ///< Of the template that was woken; empty for a boot.
   std::vector<std::string> argv;  ///< QEMU's, exactly.
   std::string guest_release;      ///< uname -r inside; empty when it never got there.
   std::string guest_version;
@@ -43,8 +46,10 @@ struct SessionResult {
   uint64_t max_rss_kib = 0;
 };
 
-/// Boots the plan's machine, runs its command with the world's streams, and ends the machine. Every way this
-/// can go is a verdict, so it does not fail.
-SessionResult RunSession(const Plan& plan, World& world, const BundleFiles& files, Timings& timings);
+/// Boots the plan's machine or wakes its template, runs its command with the world's streams, and ends the
+/// machine. Every way this can go is a verdict, so it does not fail. A template that would not wake is told by
+/// SessionResult::clone_failed: nothing has been read or written then, and a cold session may follow.
+SessionResult RunSession(const Plan& plan, World& world, TemplateUse use, store::Cache& cache,
+                         const BundleFiles& files, Timings& timings);
 
 }  // namespace kiln::run

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -32,7 +33,12 @@ class CacheEntry {
 /// is removed with the object.
 class CacheDraft {
  public:
-  CacheDraft(CacheDraft&& other) noexcept = default;
+  CacheDraft(CacheDraft&& other) noexcept
+      : folder_(std::move(other.folder_)),
+        kind_(std::move(other.kind_)),
+        key_(std::move(other.key_)),
+        lock_(std::exchange(other.lock_, std::nullopt)),
+        place_(std::move(other.place_)) {}
   CacheDraft& operator=(CacheDraft&&) = delete;
   ~CacheDraft();
   /// The private folder to fill.

@@ -120,13 +120,25 @@ void AgentLink::HandleHello(const wire::Frame& frame) {
   const auto hello = wire::Decode<wire::AgentHello>(frame.payload);
   if (!hello) return Lose(MakeError(ErrorCode::kCorrupt, "the guest's agent sent a broken hello"));
   if (hello->session == session_) return;  // The echo of our own; nothing new.
+  if (greeted_ && hello->started_ns == hello_.started_ns)
+    return;  // The same agent, after its port was reopened.
   if (greeted_) {
     return Lose(MakeError(ErrorCode::kUnavailable, "the agent in the guest restarted: the guest was reset"));
   }
-  greeted_ = true;
   hello_ = *hello;
+  Greet();
+}
+
+void AgentLink::Resume(const wire::AgentHello& hello) {
+  hello_ = hello;
+  Greet();
+}
+
+void AgentLink::Greet() {
+  greeted_ = true;
   std::string bytes;
   wire::AppendSync(bytes);
+  const wire::HelloPrefix ours{.build = std::string(kBuild)};
   KILN_CHECK(wire::Encode(bytes, wire::kNoChannel,
                           wire::HostHello{.prefix = ours, .session = session_, .window = window_}));
   stream_->Write(bytes);

@@ -29,6 +29,8 @@ class AgentLink {
 
   static Result<std::unique_ptr<AgentLink>> Create(sys::Loop& loop, sys::Fd fd, uint64_t session,
                                                    uint32_t window, Events events);
+  /// Goes on with an agent that has already greeted somebody: a clone's. Calls Events::ready at once.
+  void Resume(const wire::AgentHello& hello);
   ~AgentLink();
 
   /// A new channel whose frames go to `handler` until CloseChannel.
@@ -66,6 +68,7 @@ class AgentLink {
   uint32_t AwaitReply(std::function<void(Result<>)> done);
   void Receive(std::string_view bytes);
   void Handle(const wire::Frame& frame);
+  void Greet();
   void HandleHello(const wire::Frame& frame);
   void Lose(Error error);
 

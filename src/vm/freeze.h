@@ -20,8 +20,8 @@ Result<sys::Fd> CreateLiveMemory(uint64_t bytes);
 void Freeze(QemuProcess& process, const sys::Fd& live_memory, sys::Fd ram, sys::Fd state,
             std::function<void(Result<>)> done);
 
-/// Tells a QEMU that was started with Machine::incoming_fd to wake from it; the machine runs as soon as its state has
-/// been read. `failed` is called when QEMU refuses; a damaged state ends QEMU itself.
+/// Tells a QEMU that was started with Machine::incoming_fd to wake from it; the machine runs as soon as its
+/// state has been read. `failed` is called when QEMU refuses; a damaged state ends QEMU itself.
 void Wake(QemuProcess& process, int incoming_fd, std::function<void(const Error&)> failed);
 
 /// Copies the data (not the holes) of one file to another, which gets the same size.

@@ -148,7 +148,8 @@ TEST_F(LinkTest, TellsWhenTheGuestIsReset) {
   Greet();
   std::string again;
   wire::AppendSync(again);
-  ASSERT_TRUE(wire::Encode(again, wire::kNoChannel, wire::AgentHello{.window = 10, .release = "6.1.0"}));
+  ASSERT_TRUE(wire::Encode(again, wire::kNoChannel,
+                           wire::AgentHello{.window = 10, .started_ns = 5, .release = "6.1.0"}));
   Say(again);
   ASSERT_TRUE(Until([&] { return !lost_.empty(); }));
   EXPECT_NE(lost_.find("restarted"), std::string::npos);

@@ -1,0 +1,184 @@
+#include "run/templates.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/strings.h"
+#include "machine/arguments.h"
+#include "store/hasher.h"
+#include "sys/files.h"
+
+namespace kiln::run {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kSchema = 1;
+constexpr size_t kHeadBytes = 65536;
+constexpr std::string_view kFacts = "template.json";
+
+Result<> AddIdentity(store::Hasher& hasher, std::string_view label, const std::string& path) {
+  const sys::FileIdentity identity = KILN_TRY(sys::Identify(path));
+  hasher.Add(label, path).Add("inode", identity.inode).Add("size", identity.size);
+  hasher.Add("mtime", static_cast<uint64_t>(identity.mtime_ns));
+  hasher.Add("ctime", static_cast<uint64_t>(identity.ctime_ns));
+  return {};
+}
+
+// Under KVM the guest sees this CPU; a template from another one would not run.
+std::string HostCpu() {
+  const auto text = sys::ReadFile("/proc/cpuinfo", size_t{4} << 20);
+  if (!text) return {};
+  std::string cpu;
+  for (const auto line : SplitLines(*text)) {
+    if (line.empty()) break;  // The first CPU is enough.
+    for (const std::string_view name : {"vendor_id", "model name", "stepping", "microcode", "flags"}) {
+      if (line.starts_with(name)) cpu += fmt::format("{}\n", line);
+    }
+  }
+  return cpu;
+}
+
+// Of the small file whole, and of the beginning of the RAM: enough to notice a damaged disk or a stranger's
+// hand.
+Result<std::string> Fingerprint(const std::string& folder) {
+  store::Hasher hasher;
+  KILN_TRY(hasher.AddFile("state", sys::JoinPath(folder, "state")));
+  const std::string ram = sys::JoinPath(folder, "ram");
+  const sys::Fd fd = KILN_TRY(sys::Open(ram, O_RDONLY));
+  std::string head(kHeadBytes, '\0');
+  const ssize_t count = ::pread(fd.get(), head.data(), head.size(), 0);
+  if (count < 0) return ErrnoError(errno, "read {}", ram);
+  head.resize(static_cast<size_t>(count));
+  hasher.Add("ram", head);
+  return hasher.Hex();
+}
+
+Result<FrozenMachine> Open(store::CacheEntry entry, const std::string& key, uint64_t memory_bytes) {
+  const json facts = json::parse(KILN_TRY(sys::ReadFile(entry.PathOf(kFacts), 1 << 20)), nullptr, false);
+  const auto text = [&](const char* name) {
+    const auto it = facts.find(name);
+    return facts.is_object() && it != facts.end() && it->is_string() ? it->get<std::string>() : std::string();
+  };
+  const auto number = [&](const char* name) {
+    const auto it = facts.find(name);
+    return facts.is_object() && it != facts.end() && it->is_number_unsigned() ? it->get<uint64_t>() : 0;
+  };
+  if (number("schema") != kSchema) return MakeError(ErrorCode::kCorrupt, "its {} is damaged", kFacts);
+  const auto ram = KILN_TRY(sys::Identify(entry.PathOf("ram")));
+  if (ram.size != memory_bytes) return MakeError(ErrorCode::kCorrupt, "its RAM has the wrong size");
+  const std::string fingerprint = KILN_TRY(Fingerprint(entry.path()));
+  if (fingerprint != text("fingerprint")) return MakeError(ErrorCode::kCorrupt, "its files have changed");
+  FrozenMachine frozen{.entry = std::move(entry), .key = key, .hello = {}, .boot_log = {}};
+  frozen.hello.window = static_cast<uint32_t>(number("window"));
+  frozen.hello.link = static_cast<uint8_t>(number("link"));
+  frozen.hello.started_ns = number("started_ns");
+  frozen.hello.ready_ns = number("ready_ns");
+  frozen.hello.release = text("release");
+  frozen.hello.kernel_version = text("kernel_version");
+  frozen.hello.machine = text("machine");
+  frozen.boot_log = sys::ReadFile(frozen.entry.PathOf("boot.log")).value_or("");
+  if (frozen.hello.window == 0) return MakeError(ErrorCode::kCorrupt, "its {} is damaged", kFacts);
+  return frozen;
+}
+
+std::string Obstacle(const Plan& plan) {
+  const machine::Machine& machine = plan.machine;
+  if (!machine.extra_qemu_arguments.empty()) return "it has --qemu-arg, whose devices kiln does not know";
+  if (!machine.disks.empty()) return "it has disks";
+  if (machine.agent_link.transport == machine::AgentLink::Transport::kVsock)
+    return "its agent is reached over vsock";
+  if (!plan.features.Has(machine::Feature::kIgnoreShared) ||
+      !plan.features.Has(machine::Feature::kMemoryFile)) {
+    return "this QEMU can't keep RAM out of a migration (x-ignore-shared)";
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<TemplateKey> MakeTemplateKey(const Plan& plan) {
+  if (std::string obstacle = Obstacle(plan); !obstacle.empty())
+    return TemplateKey{.key = {}, .obstacle = obstacle};
+  machine::Machine shape = plan.machine;
+  for (auto& share : shape.shares) {
+    share.host_path = "/";
+    share.read_only = true;
+  }
+  shape.network.forwards.clear();
+  shape.network.mac.clear();
+  if (shape.generation_id) shape.generation_id = "00000000-0000-0000-0000-000000000000";
+  store::Hasher hasher;
+  hasher.Add("template", kSchema);
+  for (const auto& argument : KILN_TRY(machine::QemuArguments(shape, plan.features, {}))) {
+    hasher.Add("argument", argument);
+  }
+  KILN_TRY(AddIdentity(hasher, "kernel", shape.kernel_path));
+  KILN_TRY(AddIdentity(hasher, "initramfs", shape.initrd_path));
+  KILN_TRY(AddIdentity(hasher, "qemu", plan.qemu));
+  hasher.Add("features", plan.features.version);
+  if (shape.accelerator == machine::Accelerator::kKvm) hasher.Add("cpu", HostCpu());
+  return TemplateKey{.key = hasher.Hex(), .obstacle = {}};
+}
+
+TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, Observer& observer) {
+  TemplateUse use;
+  auto key = MakeTemplateKey(plan);
+  if (!key) {
+    observer.OnNote(fmt::format("booting from scratch: {}", key.error().Text()));
+    return use;
+  }
+  use.key = key->key;
+  use.obstacle = key->obstacle;
+  if (!use.obstacle.empty()) return use;
+  const auto give_up = [&](const Error& error) {
+    observer.OnNote(fmt::format("booting from scratch: {}", error.Text()));
+  };
+  auto found = cache.Find(kTemplateKind, use.key);
+  if (!found) {
+    give_up(found.error());
+    return use;
+  }
+  if (*found) {
+    auto frozen = Open(**std::move(found), use.key, plan.machine.memory_bytes);
+    if (frozen) {
+      use.clone.emplace(*std::move(frozen));
+      return use;
+    }
+    observer.OnNote(
+        fmt::format("this machine's template is not usable and is made again: {}", frozen.error().Text()));
+    (void)cache.Remove(kTemplateKind, use.key);
+  }
+  auto draft = cache.TryBegin(kTemplateKind, use.key);
+  if (!draft)
+    give_up(draft.error());
+  else if (*draft)
+    use.draft.emplace(**std::move(draft));
+  return use;
+}
+
+Result<> CommitTemplate(store::CacheDraft draft, store::Cache& cache, const Plan& plan,
+                        const wire::AgentHello& hello, std::string_view boot_log) {
+  const json facts = {{"schema", kSchema},
+                      {"fingerprint", KILN_TRY(Fingerprint(draft.path()))},
+                      {"window", hello.window},
+                      {"link", hello.link},
+                      {"started_ns", hello.started_ns},
+                      {"ready_ns", hello.ready_ns},
+                      {"release", ToValidUtf8(hello.release)},
+                      {"kernel_version", ToValidUtf8(hello.kernel_version)},
+                      {"machine", ToValidUtf8(hello.machine)},
+                      {"kernel_image", ToValidUtf8(plan.kernel.image)},
+                      {"memory_bytes", plan.machine.memory_bytes},
+                      {"cpus", plan.machine.cpus},
+                      {"accelerator", machine::Name(plan.machine.accelerator)}};
+  KILN_TRY(sys::WriteFileAtomic(draft.PathOf("boot.log"), boot_log, 0600));
+  KILN_TRY(sys::WriteFileAtomic(draft.PathOf(kFacts),
+                                facts.dump(1, ' ', false, json::error_handler_t::replace), 0600));
+  KILN_TRY(cache.Commit(std::move(draft)));
+  return {};
+}
+
+}  // namespace kiln::run

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "run/plan.h"
+#include "store/cache.h"
+#include "wire/wire.h"
+
+namespace kiln::run {
+
+/// The cache's kind of templates: `<cache>/template/<key>/` with `ram`, `state`, `boot.log` and
+/// `template.json`.
+inline constexpr std::string_view kTemplateKind = "template";
+
+/// A booted machine, frozen when its agent was ready, that is about to be cloned. Holds the cache entry.
+struct FrozenMachine {
+  store::CacheEntry entry;
+  std::string key;
+  wire::AgentHello hello;  ///< What the agent said when it was ready.
+  std::string boot_log;    ///< What the console said until then.
+};
+
+/// What a session does about templates: wake from one, make one on the way, or neither.
+struct TemplateUse {
+  std::optional<FrozenMachine> clone;
+  std::optional<store::CacheDraft> draft;
+  std::string key;       ///< Of the one or the other.
+  std::string obstacle;  ///< Why this machine can't be frozen, in words; empty when it can.
+};
+
+/// The hash of all that a template of this machine is made of: kernel, initramfs, QEMU (each by the identity
+/// of its file), every device, accelerator and CPU. Host folders and forwarded ports are not in it, as they
+/// are the host's side alone. Sets `obstacle` when the machine has something that can't be frozen.
+struct TemplateKey {
+  std::string key;
+  std::string obstacle;
+};
+Result<TemplateKey> MakeTemplateKey(const Plan& plan);
+
+/// Finds the plan's template, or begins to make it when nobody else does. A template whose files do not match
+/// what they were is removed and made again. Never fails: a cache that can't be used is a cold boot with a
+/// note.
+TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, Observer& observer);
+
+/// Writes template.json beside the draft's `ram` and `state` and puts it in its place.
+Result<> CommitTemplate(store::CacheDraft draft, store::Cache& cache, const Plan& plan,
+                        const wire::AgentHello& hello, std::string_view boot_log);
+
+}  // namespace kiln::run
