@@ -58,8 +58,9 @@ std::optional<KvmProbe> ReadCache(const std::string& path, std::string_view key)
   const auto lines = SplitLines(*text);
   if (lines.size() != 3 || lines[0] != key) return std::nullopt;
   double ns_per_round = 0;
-  const char* const end = lines[2].data() + lines[2].size();
-  const auto number = std::from_chars(lines[2].data(), end, ns_per_round);
+  const std::string_view digits = lines[2];
+  const char* const end = digits.data() + digits.size();  // NOLINT(bugprone-suspicious-stringview-data-usage)
+  const auto number = std::from_chars(digits.data(), end, ns_per_round);
   if (number.ec != std::errc{} || number.ptr != end || !(ns_per_round > 0 && ns_per_round < kNoRoundTakes))
     return std::nullopt;
   KvmProbe said = ClassifyLoop(kManyRounds, Duration(std::llround(ns_per_round * kManyRounds)));

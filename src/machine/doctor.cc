@@ -59,7 +59,7 @@ class Examiner {
   }
 
  private:
-  void Add(std::string name, Status status, std::string found, std::string mend = "",
+  void Add(std::string_view name, Status status, std::string_view found, std::string_view mend = "",
            std::optional<Check::Measure> measured = std::nullopt) {
     checks_.push_back({.name = Printable(name),
                        .status = status,

@@ -20,6 +20,7 @@ struct CommandLineOptions {
   };
   Verbosity verbosity = Verbosity::kNormal;
   OnPanic on_panic = OnPanic::kExit;
+  /// Only a bzImage moves itself: under PVH the kernel always lies where it was linked.
   bool kaslr = true;
   /// Put last, so that they win over ours. Each as the kernel reads it: one word, or several with blanks
   /// between.

@@ -19,16 +19,27 @@ std::string Line(const CommandLineOptions& options) {
 }
 
 TEST(KernelCommandLine, Default) {
-  EXPECT_EQ(Line({}), "console=ttyS0 earlycon=uart8250,io,0x3f8 loglevel=5 panic=-1");
+  EXPECT_EQ(
+      Line({}),
+      "loglevel=5 console=ttyS0 earlycon=uart8250,io,0x3f8 tsc=reliable no_timer_check cryptomgr.notests "
+      "panic=-1");
 }
 
 TEST(KernelCommandLine, Options) {
-  EXPECT_EQ(
-      Line({.verbosity = CommandLineOptions::Verbosity::kVerbose,
-            .on_panic = CommandLineOptions::OnPanic::kHalt,
-            .kaslr = false,
-            .extra = {"loglevel=7", "a  b=\"c d\""}}),
-      "console=ttyS0 earlycon=uart8250,io,0x3f8 ignore_loglevel panic=0 nokaslr loglevel=7 a b=\"c d\"");
+  EXPECT_EQ(Line({.verbosity = CommandLineOptions::Verbosity::kVerbose,
+                  .on_panic = CommandLineOptions::OnPanic::kHalt,
+                  .kaslr = false,
+                  .extra = {"loglevel=7", "a  b=\"c d\""}}),
+            "ignore_loglevel console=ttyS0 earlycon=uart8250,io,0x3f8 tsc=reliable no_timer_check "
+            "cryptomgr.notests "
+            "panic=0 nokaslr loglevel=7 a b=\"c d\"");
+}
+
+TEST(KernelCommandLine, WordsForEmulationStayThere) {
+  const auto words = KernelCommandLine({.accelerator = Accelerator::kKvm}, {});
+  ASSERT_TRUE(words.has_value());
+  EXPECT_EQ(Join(*words, " "),
+            "loglevel=5 console=ttyS0 earlycon=uart8250,io,0x3f8 cryptomgr.notests panic=-1");
 }
 
 TEST(KernelCommandLine, ExtraMustParse) {
