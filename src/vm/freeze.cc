@@ -74,8 +74,8 @@ class Freezing : public std::enable_shared_from_this<Freezing> {
     process_.OnMigration([self = shared_from_this()](const std::string& status) { self->Migrated(status); });
     Qmp& qmp = process_.qmp();
     SetCapabilities(qmp, [self = shared_from_this()](const auto& reply) { self->Check(reply); });
-    qmp.Execute("stop", nlohmann::json::object(),
-                [self = shared_from_this()](const auto& reply) { self->Check(reply); });
+    // Not stopped first: the stream says whether the machine ran, and a clone should. QEMU stops it by itself
+    // before it writes the state, and it stays stopped until "cont".
     qmp.ExecuteWithDescriptor("getfd", {{"fdname", "state"}}, state_.get(),
                               [self = shared_from_this()](const auto& reply) { self->Check(reply); });
     qmp.Execute("migrate", {{"uri", "fd:state"}},
