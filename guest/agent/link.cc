@@ -135,7 +135,7 @@ void Link::Adopt(int fd, bool writable) {
   fcntl(fd_, F_SETFD, FD_CLOEXEC);
 }
 
-void Link::Open(const BootOptions& options, const Roots& roots) {
+void Link::Open(const BootOptions& options, const Roots& roots, const Notes& notes) {
   options_ = options;
   kind_ = options.link;
   if (TryOpen(roots)) return;
@@ -148,6 +148,8 @@ void Link::Open(const BootOptions& options, const Roots& roots) {
     if (told || NowNs(CLOCK_MONOTONIC) - begun < kTellAfterNs) continue;
     told = true;
     Say(Text("still no ", Describe(options).view(), "; is its device or its kernel module missing?"));
+    wire::ViewList list = notes.list();
+    for (View note; list.Next(note);) Say(Text("earlier: ", note));
   }
   Close(uevents);
 }

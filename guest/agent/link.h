@@ -1,6 +1,7 @@
 #pragma once
 
 #include "channel.h"
+#include "notes.h"
 #include "os.h"
 
 /// Where the host is: finding and opening the link.
@@ -22,8 +23,8 @@ class Link {
  public:
   /// A link that is there already: a socket (under test) or a file of recorded frames, which is only read.
   void Adopt(int fd, bool writable);
-  /// Waits until the device is there and open. Says so on the console when that takes long.
-  void Open(const BootOptions& options, const Roots& roots);
+  /// Waits until the device is there and open. When that takes long, says so, and the notes, on the console.
+  void Open(const BootOptions& options, const Roots& roots, const Notes& notes);
 
   wire::LinkKind kind() const { return kind_; }
   LinkLimits limits() const;

@@ -119,6 +119,8 @@ Failure LoadModule(const wire::LoadModuleOf<Owner>& request, const Roots& roots)
   const long result = syscall(SYS_finit_module, fd, parameters.get(), 0);
   const int error = result == 0 || errno == EEXIST ? 0 : errno;
   Close(fd);
+  // finit_module's ENOENT is not about the file, which is open.
+  if (error == ENOENT) return Failed(error, what.view(), ", which needs a symbol of a module that is not loaded");
   return error == 0 ? Failure() : Failure{error, what};
 }
 

@@ -82,7 +82,7 @@ int BeInit(Storage& storage) {
     ReplayScript(options, roots, origin, storage);
   }
   Link link;
-  link.Open(options, roots);
+  link.Open(options, roots, notes);
   origin.ready_ns = NowNs(CLOCK_BOOTTIME);
   Session session;
   session.Begin(link, roots, origin, notes, true, storage.inbox, storage.outbox);

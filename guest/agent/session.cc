@@ -312,21 +312,4 @@ Channel* Session::Find(uint32_t id) const {
   return nullptr;
 }
 
-void Notes::Add(const Failure& failure) {
-  const Line line = Text(failure.what.view(), ": ", strerror(failure.error));
-  const View text = line.view();
-  if (sizeof(packed_) - size_ < text.size + 4) return;
-  wire::PutU32(packed_ + size_, static_cast<uint32_t>(text.size));
-  memcpy(packed_ + size_ + 4, text.data, text.size);
-  size_ += 4 + text.size;
-  ++count_;
-}
-
-wire::ViewList Notes::list() const {
-  wire::ViewList list;
-  list.count = count_;
-  list.packed = View(packed_, size_);
-  return list;
-}
-
 }  // namespace kiln::agent

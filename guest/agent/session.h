@@ -4,6 +4,7 @@
 
 #include "channel.h"
 #include "link.h"
+#include "notes.h"
 #include "outbox.h"
 
 /// The protocol: frames in, channels and answers, frames out. One loop, one thread.
@@ -14,18 +15,6 @@ struct Origin {
   uint64_t started_ns = 0;
   uint64_t ready_ns = 0;
   bool pid1 = false;
-};
-
-/// Lines about what went wrong before there was anyone to tell, kept for Hello.
-class Notes {
- public:
-  void Add(const Failure& failure);
-  wire::ViewList list() const;
-
- private:
-  uint32_t count_ = 0;
-  size_t size_ = 0;
-  char packed_[4096] = {};
 };
 
 class Session {
