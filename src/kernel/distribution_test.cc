@@ -148,7 +148,7 @@ TEST_F(DistributionTest, PacmanUsesADatabaseOfItsOwn) {
   manager_.answers = {{"pacman -Syw", {.file = "linux.pkg.tar.zst", .content = package_}}};
   const auto entry = Fetch();
   ASSERT_TRUE(entry) << entry.error().TextWithHint();
-  EXPECT_TRUE(manager_.lines.at(0).starts_with("fakeroot -- pacman"));
+  EXPECT_TRUE(manager_.lines.at(0).starts_with("env LC_ALL=C fakeroot -- pacman"));
 }
 
 TEST_F(DistributionTest, ResolveFetchesWhenNothingElseIsThere) {
