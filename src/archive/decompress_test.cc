@@ -169,8 +169,8 @@ std::string Lzop(const std::string& plain) {
 TEST(Lzo, UnpacksWhatTheLibraryPacked) {
   std::mt19937 random(7);
   const std::string sample = Sample(300'000);
-  for (int i = 0; i < 400; ++i) {
-    std::string plain = sample.substr(random() % 100'000, random() % (i < 300 ? 600 : 200'000));
+  for (int i = 0; i < 200; ++i) {
+    std::string plain = sample.substr(random() % 100'000, random() % (i < 180 ? 600 : 200'000));
     if (i % 5 == 0) plain += std::string(random() % 70'000, 'z');
     for (const bool best : {false, true}) {
       const std::string packed = LzoBlock(plain, best);
@@ -209,7 +209,7 @@ INSTANTIATE_TEST_SUITE_P(Decompress, EachFormat, testing::ValuesIn(Formats()), [
 });
 
 TEST_P(EachFormat, GivesBackWhatWasPacked) {
-  for (const size_t size : {size_t{0}, size_t{1}, size_t{1000}, size_t{3'000'000}}) {
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{1000}, size_t{1'300'000}}) {
     const std::string plain = Sample(size);
     const std::string packed = GetParam().pack(plain);
     EXPECT_EQ(DetectCompression(packed), GetParam().compression);

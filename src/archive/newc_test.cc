@@ -141,7 +141,7 @@ TEST(Newc, WritesMoreEntriesThanOneWritevTakes) {
   ASSERT_TRUE(dir);
   NewcWriter writer;
   const std::string shared(1'000'003, 's');
-  for (int i = 0; i < 3000; ++i)
+  for (size_t i = 0; i < 3000; ++i)
     ASSERT_TRUE(writer.File(fmt::format("f{}", i), 0644, std::string(i % 7, 'x')));
   ASSERT_TRUE(writer.FileView("shared", 0644, shared));
   const std::string path = sys::JoinPath(dir->path(), "out");

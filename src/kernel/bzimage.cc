@@ -72,10 +72,9 @@ Result<ImageKind> IdentifyImage(std::string_view head, uint64_t file_size) {
   if (elf::IsElf(head)) {
     if (head.size() < 20)
       return MakeError(ErrorCode::kCorrupt, "truncated: an ELF file of {} bytes", file_size);
-    // The machine alone; the rest is for the ELF reader. Byte order: 1 is little.
-    const auto machine = static_cast<uint16_t>(head[5] == 2 ? static_cast<uint8_t>(head[18]) << 8 |
-                                                                  static_cast<uint8_t>(head[19])
-                                                            : Le(head, 18, 2));
+    // The machine alone; the rest is for the ELF reader. A big-endian one is no x86, and is only named.
+    const uint64_t little = Le(head, 18, 2);
+    const auto machine = static_cast<uint16_t>(head[5] == 2 ? (little & 0xFF) << 8 | little >> 8 : little);
     if (machine != elf::kMachineX86_64 && machine != elf::kMachineI386)
       return OtherArchitecture(fmt::format("an ELF file for {}", elf::MachineName(machine)));
     return ImageKind::kVmlinux;

@@ -46,9 +46,10 @@ struct Fetch {
   sys::Spawner& spawner;
   Log& log;
 
-  Result<std::string> Run(std::vector<std::string> argv) const {
+  Result<std::string> Run(const std::vector<std::string>& argv) const {
     sys::Command command;
-    command.argv = std::move(argv);
+    command.argv = {"env", "LC_ALL=C"};  // Its words are read, so they must not be translated.
+    command.argv.insert(command.argv.end(), argv.begin(), argv.end());
     command.directory = packages;
     const sys::RunLimits limits{.timeout = kFetchTimeout};
     const sys::Captured captured = KILN_TRY(spawner.Run(command, {}, limits));
@@ -117,7 +118,7 @@ class Apt {
     std::vector<std::string> argv = {program};
     argv.insert(argv.end(), options_.begin(), options_.end());
     argv.insert(argv.end(), arguments.begin(), arguments.end());
-    return fetch_.Run(std::move(argv));
+    return fetch_.Run(argv);
   }
 
   const Fetch& fetch_;

@@ -12,7 +12,7 @@ constexpr size_t kLongestIkconfig = 1U << 20;
 
 std::string OneLine(std::string_view text) {
   std::string out(text);
-  std::replace_if(out.begin(), out.end(), [](char c) { return c == '\n' || c == '\0'; }, ' ');
+  std::replace(out.begin(), out.end(), '\n', ' ');
   return out;
 }
 
