@@ -1,5 +1,10 @@
 #include "config/file.h"
 
+// Some of toml++'s assertions are about the text ("[[[" fails one) although the code behind them copes: they
+// must neither abort nor, as with clang in a release build, become promises to the optimizer. The fuzz target
+// stands in.
+#undef NDEBUG
+#define TOML_ASSERT(expression) static_cast<void>(0)
 #define TOML_EXCEPTIONS 0
 #define TOML_MAX_NESTED_VALUES 16
 #define TOML_ENABLE_FORMATTERS 0
