@@ -102,6 +102,8 @@ TEST(Strings, PrintableStopsEscapes) {
 
 TEST(Strings, NearestFindsSlips) {
   EXPECT_EQ(Nearest("kernal", {"kernel", "memory"}), "kernel");
+  EXPECT_EQ(Nearest("prnue", {"prune", "show"}), "prune");
+  EXPECT_EQ(Nearest("tgc", {"kvm", "tcg"}), "tcg");
   EXPECT_FALSE(Nearest("zebra", {"kernel", "memory"}));
 }
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace kiln {
 namespace {
@@ -249,16 +250,19 @@ std::optional<std::string> Nearest(std::string_view word, const std::vector<std:
   size_t best = std::numeric_limits<size_t>::max();
   const std::string* nearest = nullptr;
   for (const auto& candidate : candidates) {
-    // Levenshtein distance with one row.
+    // Edit distance (optimal string alignment): insert, delete, replace, or swap two neighbours. Three rows.
+    std::vector<size_t> before;
+    std::vector<size_t> above;
     std::vector<size_t> row(candidate.size() + 1);
     for (size_t j = 0; j < row.size(); ++j) row[j] = j;
     for (size_t i = 1; i <= word.size(); ++i) {
-      size_t diagonal = row[0];
+      before = std::exchange(above, row);
       row[0] = i;
       for (size_t j = 1; j < row.size(); ++j) {
-        const size_t above = row[j];
-        row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (word[i - 1] == candidate[j - 1] ? 0 : 1)});
-        diagonal = above;
+        const bool same = word[i - 1] == candidate[j - 1];
+        row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (same ? 0 : 1)});
+        if (i > 1 && j > 1 && word[i - 1] == candidate[j - 2] && word[i - 2] == candidate[j - 1])
+          row[j] = std::min(row[j], before[j - 2] + 1);
       }
     }
     if (row.back() < best) {

@@ -127,8 +127,13 @@ Result<Parsed> Parse(const CommandSpec& command, const std::vector<std::string>&
     return Error(ErrorCode::kInvalidArgument, error.what());
   }
   for (const Bound& one : bound) {
-    if (one.spec.placeholder.empty() && one.option->count() > 0)
-      parsed.values_[std::string(LongName(one.spec))].assign(one.option->count(), "");
+    if (!one.spec.placeholder.empty() || one.option->count() == 0) continue;
+    for (const auto& value : one.option->results()) {
+      if (value != "true")
+        return MakeError(ErrorCode::kInvalidArgument, "{} takes no value, so not '{}'", LongName(one.spec),
+                         Printable(value));
+    }
+    parsed.values_[std::string(LongName(one.spec))].assign(one.option->count(), "");
   }
   std::vector<std::string> rest = app.remaining();
   if (!rest.empty() && rest[0] == "--") {
