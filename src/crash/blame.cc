@@ -33,9 +33,9 @@ constexpr std::string_view kPrint[] = {"dump_stack*",
                                        "print_*",
                                        "show_regs*",
                                        "show_trace*",
-                                       "unwind_*",
-                                       "__unwind_start",
-                                       "panic",
+                                       
+                                       
+                                       "panic", "__panic", "panic_saved_regs", "warn_alloc", "skb_panic", "skb_over_panic", "skb_under_panic", "skb_push", "skb_put", "__skb_put", "fortify_panic", "__fortify_panic", "__fortify_report", "assertfail", "assfail", "__reiserfs_panic", "reiserfs_panic", "__ext4_error*", "__seqprop_assert", "vprintk*", "*console*", "printk_deferred*", "_printk_deferred", "string", "string_nocheck", "hex_string", "vsnprintf", "snprintf", "vscnprintf", "scnprintf", "sprintf", "vsprintf", "pointer", "format_decode", "number", "widen_string", "mac_address_string", "ip*_addr_string", "put_dec*", "crc16*", "crc32*", "crc_*", "crc8", "__crc32*", "__phys_addr*", "__x86_indirect_thunk_*", "__x86_return_thunk", "__llvm_retpoline_*", "asan.module_*",
                                        "vpanic",
                                        "nmi_panic",
                                        "printk",
@@ -96,8 +96,7 @@ constexpr std::string_view kFaultEntry[] = {"do_error_trap",
                                             "do_async_page_fault",
                                             "trace_page_fault",
                                             "no_context",
-                                            "bad_area*",
-                                            "__bad_area*",
+                                            
                                             "do_general_protection",
                                             "general_protection",
                                             "do_kern_addr_fault",
@@ -116,7 +115,7 @@ constexpr std::string_view kFaultEntry[] = {"do_error_trap",
                                             "do_alignment_fault",
                                             "__do_kernel_fault",
                                             "do_kernel_fault",
-                                            "__dabt_svc_*",
+                                            
                                             "do_sea",
                                             "do_sp_pc_abort",
                                             "do_trap_*",
@@ -213,7 +212,7 @@ constexpr std::string_view kMemory[] = {"memcpy*",
                                         "*copy_user*",
                                         "copy_to_iter*",
                                         "copy_from_iter*",
-                                        "_copy_*iter*",
+                                        "_copy_to_iter*", "_copy_from_iter*", "copy_to_iter*", "copy_from_iter*", "copy_page_to_iter*", "copy_page_from_iter*", "copy_folio_*",  "__copy_*", "*_copy_user*",
                                         "__check_object_size",
                                         "check_heap_object",
                                         "check_stack_object",
@@ -247,7 +246,7 @@ constexpr std::string_view kAllocator[] = {"*kmalloc*",
                                            "kcalloc*",
                                            "kfree*",
                                            "__kfree",
-                                           "kmem_cache_*",
+                                           "*kmem_cache_*", "create_object", "delete_object*", "__kmemleak*", "kmem_freepages",
                                            "slab_*",
                                            "__slab_*",
                                            "___slab_*",
@@ -258,7 +257,7 @@ constexpr std::string_view kAllocator[] = {"*kmalloc*",
                                            "__do_krealloc*",
                                            "*kvrealloc*",
                                            "kmemdup*",
-                                           "__kmemdup*",
+                                           "__kmemXdup*",
                                            "kstrdup*",
                                            "*vmalloc*",
                                            "vzalloc*",
@@ -396,7 +395,7 @@ constexpr std::string_view kLock[] = {"lock_acquire*",
                                       "__lockdep_*",
                                       "mark_lock*",
                                       "mark_held*",
-                                      "mark_usage",
+                                      "mark_usage", "look_up_lock_class", "print_usage*",
                                       "validate_chain",
                                       "check_prev*",
                                       "check_deadlock",
@@ -433,8 +432,8 @@ constexpr std::string_view kLock[] = {"lock_acquire*",
                                       "local_bh_*",
                                       "__local_bh_*",
                                       "seqcount_lockdep*",
-                                      "fs_reclaim_*",
-                                      "__fs_reclaim*",
+                                      
+                                      
                                       "bh_uptodate_or_lock",
                                       "ww_mutex_*",
                                       "__ww_mutex*",
@@ -454,7 +453,9 @@ constexpr std::string_view kLock[] = {"lock_acquire*",
                                       "preempt_schedule*"};
 
 // Lists, reference counts, trees, atomics, objects.
-constexpr std::string_view kStructure[] = {"*list_add*_valid*",
+constexpr std::string_view kStructure[] = {
+    "rhashtable_*", "__rhashtable_*", "rht_*", "xas_*", "xa_*", "__xa_*", "radix_tree_*", "__radix_tree_*", "idr_*", "ida_*", "device_add*", "device_del", "device_register", "device_unregister", "get_device", "put_device", "get_device_parent*", "add_uevent_var", "klist_*", "devres_*", "device_initialize", "bus_add_device", "rollback_registered*", "unregister_netdev*", "*wait_for_completion*", "*wait_for_common*", "wait_for_common*", "complete", "complete_all", "*__wake_up*", "wake_up_*", "__wake_up*", "try_to_wake_up", "autoremove_wake_*", "default_wake_*", "lock_timer_base", "del_timer*", "mod_timer*", "__mod_timer", "add_timer*", "timer_delete*", "__timer_delete*", "try_to_del_timer*", "detach_*timer*", "insert_work", "insert_wq_barrier", "__queue_work", "queue_work_on", "queue_delayed_work*", "__queue_delayed_work", "mod_delayed_work*", "start_flush_work", "__flush_work*", "flush_work*", "__flush_workqueue", "flush_workqueue*", "drain_workqueue", "process_one_work", "worker_thread", "usb_submit_urb", "unlock_page", "lock_page*", "folio_lock*", "folio_unlock", "put_page", "__put_page", "folio_put*", "__folio_put*", "put_pages_list", "__raw_read*", "__raw_write*", "readb", "readw", "readl", "readq", "writeb", "writew", "writel", "writeq", "inb*", "outb*", "inw*", "outw*", "inl*", "outl*", "logic_in*", "logic_out*", "ioread*", "iowrite*", "__ioread*", "_in*", "_out*",
+    "*list_add*_valid*",
                                            "*list_del*_valid*",
                                            "__list_add*",
                                            "__list_del*",
@@ -596,6 +597,7 @@ constexpr std::string_view kLeakNames[] = {"*alloc_skb*",
                                            "alloc_vmap_area",
                                            "snd_dma_*",
                                            "usb_alloc_*"};
+constexpr std::string_view kPageNames[] = {"free_*", "__free_*", "release_pages*", "skb_release_*", "__skb_*", "consume_skb", "kfree_skb*", "folios_put*", "__pagevec*", "pagevec_*", "put_*", "tlb_*", "page_frag_free", "page_pool_*", "skb_free*", "napi_*", "sk_skb_*", "__put*", "shrink_*", "drain_*"};
 constexpr std::string_view kHangNames[] = {"__schedule*",
                                            "schedule*",
                                            "io_schedule*",
@@ -737,8 +739,9 @@ constexpr std::string_view kDispatchers[] = {
     "vfs_fallocate", "iterate_dir", "call_mmap", "mmap_region", "__mmap_region", "vfs_setxattr*",
     "vfs_getxattr*", "notify_change", "io_issue_sqe", "proc_reg_*",
     // Block, faults, exit.
-    "handle_mm_fault*"};
+    "usb_hcd_giveback_urb"};
 
+constexpr std::string_view kSystemCalls[] = {"__x64_sys_*", "__ia32_sys_*", "__x64_compat_sys_*", "__ia32_compat_sys_*", "__arm64_sys_*", "__arm64_compat_sys_*", "__s390*_sys_*", "__riscv_sys_*", "__do_sys_*", "__do_compat_sys_*", "__se_sys_*", "__se_compat_sys_*", "SyS_*", "SYSC_*", "compat_SyS_*", "C_SYSC_*", "sys_*", "compat_sys_*", "ksys_*", "__sys_*"};
 constexpr std::string_view kTimerInterrupts[] = {
     "*apic_timer_interrupt*", "el1_irq*",        "el1h_64_irq*", "*irq_svc",     "timer_interrupt*",
     "decrementer_*",          "riscv_intc_irq*", "do_irq",       "ret_from_intr"};
@@ -766,6 +769,8 @@ bool NeverBlamed(std::string_view function, SkipSet extra) {
       return AnyFits(kSleepNames, function);
     case SkipSet::kRcu:
       return AnyFits(kRcuNames, function);
+    case SkipSet::kPage:
+      return AnyFits(kPageNames, function);
     case SkipSet::kHang:
       return AnyFits(kHangNames, function);
     case SkipSet::kUsercopy:
@@ -775,6 +780,7 @@ bool NeverBlamed(std::string_view function, SkipSet extra) {
 }
 
 bool IsDispatcher(std::string_view function) { return AnyFits(kDispatchers, function); }
+bool IsSystemCall(std::string_view function) { return AnyFits(kSystemCalls, function); }
 bool IsTimerInterrupt(std::string_view function) { return AnyFits(kTimerInterrupts, function); }
 
 }  // namespace kiln::crash

@@ -152,7 +152,7 @@ void ReadDetails(const Message& message, const std::vector<StackLine>& stack_lin
     } else if (!user_mode && stack_lines[i].kind == Kind::kOther) {
       ReadRegisters(text, report.registers);
     }
-    if (report.executor.empty()) report.executor = ReadExecutor(text);
+    if (report.executor.empty()) report.executor = ReadExecutor(Between(text, "Comm: ", ""));
   }
   ReadStacks(message, stack_lines, report);
 }

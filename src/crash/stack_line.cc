@@ -184,6 +184,8 @@ StackLine::Kind ReadStart(std::string_view line) {
   std::string_view text = line;
   SkipBlanks(text);
   if (text.empty()) return StackLine::Kind::kOther;
+  if (text.starts_with("... which became ") && text.find("-safe at:") != std::string_view::npos)
+    return StackLine::Kind::kLockUse;
   if (text.starts_with("</TASK>") || text.starts_with("---[ end")) return StackLine::Kind::kEnd;
   const char c = text.front();
   if (c != 'A' && c != 'F' && c != 'U' && c != 'L' && c != 'S' && c != 'a' && c != 'f')

@@ -14,6 +14,7 @@ struct StackLine {
                    ///< :".
     kStart,        ///< "Call Trace:" and its like; frames follow.
     kOwnerStart,  ///< "Allocated by task 12:", "Uninit was created at:": a stack of an earlier event follows.
+    kLockUse,      ///< lockdep's "... which became HARDIRQ-irq-safe at:"; frames follow.
     kEnd,         ///< "</TASK>", "---[ end trace": the stack is over.
   };
   Kind kind = Kind::kOther;
