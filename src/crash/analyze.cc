@@ -37,8 +37,9 @@ Reading Read(const Header& header, const Message& message, const std::vector<Sta
   if (format.choice != Choice::kNone) {
     const std::string_view named =
         format.named >= 0 ? reading.captures.text[static_cast<size_t>(format.named)] : std::string_view();
-    reading.printed = ChooseFunction(format, named, stack_lines, message.own);
-    reading.function = reading.printed.empty() ? "corrupted" : CanonicalFunction(reading.printed);
+    reading.printed =
+        format.choice == Choice::kNamed ? named : ChooseFunction(format, named, stack_lines, message.own);
+    reading.function = reading.printed.empty() ? "corrupted" : CanonicalFunction(reading.printed, format.choice);
     if (reading.printed.empty()) reading.reason = kNoFrames;
   }
   if (format.alts[0].find("{O}") != std::string_view::npos)
@@ -96,7 +97,7 @@ Report Analyze(const Excerpt& excerpt) {
   } else {
     SetTitles(reading, report);
     if (reading.reason.empty())
-      reading.reason = FindCorruption(report.title, *reading.format, message.lines, stack_lines);
+      reading.reason = FindCorruption(report.title, *reading.format, message.own, stack_lines);
     report.corrupted = !reading.reason.empty();
     report.corrupted_reason = reading.reason;
     report.type = reading.format->type.empty() ? TypeOfTitle(report.title) : reading.format->type;

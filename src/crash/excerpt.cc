@@ -17,6 +17,13 @@ bool IsBlank(std::string_view text) { return text.find_first_not_of(" \t") == st
 
 bool Has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
+/// Messages that are no crashes but print a stack of their own.
+bool ShowsOtherStack(std::string_view text) {
+  return Has(text, "FAULT_INJECTION: forcing a failure") || Has(text, "FAULT_FLAG_ALLOW_RETRY missing") ||
+         Has(text, "vmalloc: allocation failure") || Has(text, "vmalloc error: size") ||
+         Has(text, ": page allocation failure: order:");
+}
+
 /// A doubtful frame is dropped, save the one that marks where the interrupted code begins.
 bool IsDropped(std::string_view text) {
   return IsUnreliable(text) && !Has(text, "<EOI>");
@@ -45,7 +52,7 @@ Message SelectMessage(const Excerpt& excerpt) {
   for (size_t i = excerpt.header; i < excerpt.lines.size(); ++i) {
     const LogLine& line = *excerpt.lines[i];
     const bool first = i == excerpt.header;
-    if (!first && line.header != nullptr && !line.header->continues) second = true;
+    if (!first && ((line.header != nullptr && !line.header->continues) || ShowsOtherStack(line.text))) second = true;
     if (Has(line.text, "Kernel panic - not syncing")) message.panicked = true;
     if (!first) {
       const bool foreign = !SameOrigin(line, header);

@@ -13,6 +13,7 @@ namespace kiln::crash {
 /// How the function to blame is chosen among those that a report's stacks hold.
 enum class Choice : uint8_t {
   kNone,   ///< The title has no function from a stack.
+  kNamed,  ///< The one that the message itself names, whoever it is.
   kFirst,  ///< The first that may be blamed.
   kStall,  ///< The one below the first dispatcher: where the CPU is busy changes with every sample.
   kHang,   ///< What is waited for (a grace period, a well-known lock) rather than the waiting.

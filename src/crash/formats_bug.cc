@@ -22,8 +22,8 @@ constexpr Format kBug[] = {
     {.pattern = "KASAN: {$}", .title = "KASAN: {0}", .corrupted = true},
     {.pattern = "KMSAN: kernel-usb-infoleak", .title = "KMSAN: kernel-usb-infoleak in {F}", .alts = {"KMSAN origin in {O}"}, .choice = kFirst, .plans = {"S"}, .stack_expected = false},
     {.pattern = "KMSAN: {w} in", .title = "KMSAN: {0} in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = {"S"}, .stack_expected = false},
-    {.pattern = "KCSAN: {data-race} in {f} / {f}", .title = "KCSAN: data-race in {F} / {2}", .choice = kFirst, .plans = {"H"}, .stack_expected = false, .named = 1},
-    {.pattern = "KCSAN: {data-race|assert: race} in {f}", .title = "KCSAN: {0} in {F}", .choice = kFirst, .plans = {"H"}, .stack_expected = false, .named = 1},
+    {.pattern = "KCSAN: data-race in {w} / {w}", .title = "KCSAN: data-race in {0} / {1}", .choice = kNamed, .stack_expected = false, .named = 0},
+    {.pattern = "KCSAN: {data-race|assert: race} in {w}", .title = "KCSAN: {0} in {1}", .choice = kNamed, .stack_expected = false, .named = 1},
     {.pattern = "KCSAN: {$}", .title = "KCSAN: {0}", .corrupted = true},
     {.pattern = "KFENCE: invalid free in", .title = "KFENCE: invalid free in {F}", .alts = {"invalid-free in {F}"}, .choice = kFirst, .plans = {"S"}, .stack_expected = false},
     {.pattern = "KFENCE: memory corruption in", .title = "KFENCE: memory corruption in {F}", .choice = kFirst, .plans = {"S"}, .stack_expected = false},
@@ -47,17 +47,18 @@ constexpr Format kBug[] = {
     {.pattern = "BUG: Invalid wait context", .title = "WARNING: locking bug in {F}", .choice = kFirst, .plans = kTrace},
 
     // Scheduling.
-    {.pattern = "BUG: soft lockup", .title = "BUG: soft lockup in {F}", .alts = {"stall in {F}"}, .choice = kStall, .plans = {"TIS", "ICS", "CS"}, .skip = SkipSet::kStall},
+    {.pattern = "BUG: soft lockup", .title = "BUG: soft lockup in {F}", .alts = {"stall in {F}"}, .choice = kStall, .plans = {"ICS", "TIS", "CS"}, .skip = SkipSet::kStall},
     {.pattern = "BUG: sleeping function called from invalid context", .title = "BUG: sleeping function called from invalid context in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kSleep},
     {.pattern = "BUG: scheduling while atomic", .title = "BUG: scheduling while atomic in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kSleep},
+    {.pattern = "BUG: using {w}() in preemptible{/}caller is {f}", .title = "BUG: using {0}() in preemptible code in {F}", .choice = kNamed, .named = 1},
     {.pattern = "BUG: using {w}() in preemptible", .title = "BUG: using {0}() in preemptible code in {F}", .choice = kFirst, .plans = kTrace},
-    {.pattern = "BUG: workqueue leaked {lock or atomic|atomic, lock or RCU}{/}last function: {w}", .title = "BUG: workqueue leaked {0} in {1}", .choice = kNone},
+    {.pattern = "BUG: workqueue leaked {lock or atomic|atomic, lock or RCU}{/}last function: {w}", .title = "BUG: workqueue leaked {0} in {1}", .choice = kNamed, .named = 1},
     {.pattern = "BUG: workqueue leaked {lock or atomic|atomic, lock or RCU}", .title = "BUG: workqueue leaked {0} in {F}", .choice = kFirst, .plans = kTrace},
     {.pattern = "BUG: workqueue lockup", .title = "BUG: workqueue lockup", .stack_expected = false},
 
     // Memory management and files.
     {.pattern = "BUG: Bad page map", .title = "BUG: Bad page map"},
-    {.pattern = "BUG: Bad page {state|cache}", .title = "BUG: Bad page {0} in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kPage},
+    {.pattern = "BUG: Bad page {state|cache}", .title = "BUG: Bad page {0} in {F}", .choice = kFirst, .plans = {"S", "CS"}, .skip = SkipSet::kPage},
     {.pattern = "BUG: Bad rss-counter state", .title = "BUG: Bad rss-counter state", .stack_expected = false},
     {.pattern = "BUG: non-zero {nr_ptes|nr_pmds} on freeing mm", .title = "BUG: non-zero {0} on freeing mm", .stack_expected = false},
     {.pattern = "BUG: Dentry {*}still in use ({#}) [{w} of {^}]", .title = "BUG: Dentry still in use in {0}", .alts = {"BUG: Dentry still in use [{0} of {1}]"}},

@@ -177,13 +177,14 @@ constexpr std::array<std::string_view, 14> kOwnerStarts = {"Allocated:",
 StackLine::Kind ReadStart(std::string_view line) {
   if (line.find("race:") != std::string_view::npos) {
     for (const std::string_view word :
-         {"Call Trace:", "Call trace:", "Backtrace:", "BackTrace:", "backtrace:"}) {
+         {"Call Trace:", "Call trace:", "Backtrace:", "BackTrace:"}) {
       if (line.find(word) != std::string_view::npos) return StackLine::Kind::kStart;
     }
   }
   std::string_view text = line;
   SkipBlanks(text);
   if (text.empty()) return StackLine::Kind::kOther;
+  if (text.starts_with("backtrace:") || text.starts_with("backtrace (crc ")) return StackLine::Kind::kStart;
   if (text.starts_with("... which became ") && text.find("-safe at:") != std::string_view::npos)
     return StackLine::Kind::kLockUse;
   if (text.starts_with("</TASK>") || text.starts_with("---[ end")) return StackLine::Kind::kEnd;

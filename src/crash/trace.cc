@@ -8,8 +8,9 @@ namespace {
 using Kind = StackLine::Kind;
 
 bool IsStart(const StackLine& line) { return line.kind == Kind::kStart || line.kind == Kind::kOwnerStart; }
+/// Inlined functions are seen in symbolized logs only; a title must not depend on that.
 bool HasFunction(const StackLine& line) {
-  return (line.kind == Kind::kFrame || line.kind == Kind::kInstruction) && !line.function.empty();
+  return !line.is_inline && (line.kind == Kind::kFrame || line.kind == Kind::kInstruction) && !line.function.empty();
 }
 
 /// All functions that a plan finds, those that are never to blame left out. Fault injection's stack ends it.
@@ -52,8 +53,7 @@ std::string_view ChooseStall(const std::vector<std::string_view>& functions) {
   for (const auto function : functions) {
     if (function.starts_with("smp_call_function")) return function;
     if (IsDispatcher(function)) {
-      if (!before.empty()) return before;
-      continue;
+      return before.empty() ? function : before;
     }
     if (IsSystemCall(function)) return function;
     before = function;
