@@ -38,7 +38,7 @@ Reading Read(const Header& header, const Message& message, const std::vector<Sta
     const std::string_view named =
         format.named >= 0 ? reading.captures.text[static_cast<size_t>(format.named)] : std::string_view();
     reading.printed =
-        format.choice == Choice::kNamed ? named : ChooseFunction(format, named, stack_lines, message.own);
+        format.choice == Choice::kNamed ? std::string(named) : ChooseFunction(format, named, stack_lines, message.own);
     reading.function = reading.printed.empty() ? "corrupted" : CanonicalFunction(reading.printed, format.choice);
     if (reading.printed.empty()) reading.reason = kNoFrames;
   }

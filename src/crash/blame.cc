@@ -35,7 +35,7 @@ constexpr std::string_view kPrint[] = {"dump_stack*",
                                        "show_trace*",
                                        
                                        
-                                       "panic", "__panic", "panic_saved_regs", "warn_alloc", "skb_panic", "skb_over_panic", "skb_under_panic", "skb_push", "skb_put", "__skb_put", "fortify_panic", "__fortify_panic", "__fortify_report", "assertfail", "assfail", "__reiserfs_panic", "reiserfs_panic", "__ext4_error*", "__seqprop_assert", "vprintk*", "*console*", "printk_deferred*", "_printk_deferred", "string", "string_nocheck", "hex_string", "vsnprintf", "snprintf", "vscnprintf", "scnprintf", "sprintf", "vsprintf", "pointer", "format_decode", "number", "widen_string", "mac_address_string", "ip*_addr_string", "put_dec*", "crc16*", "crc32*", "crc_*", "crc8", "__crc32*", "__phys_addr*", "__x86_indirect_thunk_*", "__x86_return_thunk", "__llvm_retpoline_*", "asan.module_*",
+                                       "panic", "__panic", "panic_saved_regs", "warn_alloc", "skb_panic", "skb_over_panic", "skb_under_panic", "skb_push", "skb_put", "__skb_put", "fortify_panic", "__fortify_panic", "__fortify_report", "assertfail", "assfail", "__reiserfs_panic", "reiserfs_panic", "__ext4_error*", "__seqprop_assert", "vprintk*",  "printk_deferred*", "_printk_deferred", "string", "string_nocheck", "hex_string", "vsnprintf", "snprintf", "vscnprintf", "scnprintf", "sprintf", "vsprintf", "pointer", "format_decode", "number", "widen_string", "mac_address_string", "ip*_addr_string", "put_dec*", "crc16*", "crc32*", "crc_*", "crc8", "__crc32*", "__phys_addr*", "__x86_indirect_thunk_*", "__x86_return_thunk", "__llvm_retpoline_*", "asan.module_*",
                                        "vpanic",
                                        "nmi_panic",
                                        "*printk*", "va_format", "_dev_*", "__dynamic_*", "*vprintk*",
@@ -46,7 +46,7 @@ constexpr std::string_view kPrint[] = {"dump_stack*",
                                        "*_warn_trap",
                                        "report_bug*",
                                        "fixup_bug*",
-                                       "bug_handler",
+                                       
                                        "call_break_hook",
                                        "brk_handler",
                                        "handle_bug*",
@@ -59,13 +59,13 @@ constexpr std::string_view kPrint[] = {"dump_stack*",
                                        "__show_regs",
                                        "save_trace",
                                        "stack_trace_*",
-                                       "save_stack*",
+                                       "save_stack*", "stack_depot_save*", "__stack_depot_save*",
                                        "arch_stack_walk*",
                                        "walk_stackframe",
                                        "__save_stack*",
-                                       "*stack_depot*",
+                                       
                                        "set_track*",
-                                       "console_unlock",
+                                       
                                        "do_debug_exception",
                                        "debug_print_object",
                                        "__bug*",
@@ -75,7 +75,7 @@ constexpr std::string_view kPrint[] = {"dump_stack*",
                                        "describe_address",
                                        "object_err",
                                        "rust_begin_unwind",
-                                       "rust_helper_BUG",
+                                       
                                        "*kernel_text_address",
                                        "is_bpf_text_address",
                                        "dump_dlm*",
@@ -86,14 +86,14 @@ constexpr std::string_view kFaultEntry[] = {"do_error_trap",
                                             "do_trap*",
                                             "do_invalid_op",
                                             "invalid_op",
-                                            "exc_*", "do_tag_*", "__bad_area*", "bad_area*",
+                                            "exc_*", "do_tag_*", 
                                             "asm_exc_*",
                                             "*_exc_*",
-                                            "do_page_fault",
-                                            "__do_page_fault",
+                                            
+                                            
                                             "page_fault",
                                             "async_page_fault",
-                                            "do_async_page_fault",
+                                            
                                             "trace_page_fault",
                                             "no_context",
                                             
@@ -322,7 +322,7 @@ constexpr std::string_view kAllocator[] = {"*kmalloc*",
                                            "free_pcp_*"};
 
 // Locks, and what checks them.
-constexpr std::string_view kLock[] = {"lock_acquire*",
+constexpr std::string_view kLock[] = {"lock_sock_nested", "debug_lockdep_*","lock_acquire*",
                                       "__lock_acquire*",
                                       "lock_release*",
                                       "__lock_release*",
@@ -454,8 +454,8 @@ constexpr std::string_view kLock[] = {"lock_acquire*",
 
 // Lists, reference counts, trees, atomics, objects.
 constexpr std::string_view kStructure[] = {
-    "find_lock_entries", "find_get_entries", "truncate_inode_pages*", "mark_buffer_dirty", "do_read_cache_*", "iput", "dput", "fast_dput", "ref_tracker_*", "warn_bogus_irq_restore", "check_panic_on_warn", "device_release", "perf_trace_*", "tp_perf_event_destroy", "_free_event", "free_event", "cancel_work*", "__cancel_work*", "cancel_delayed_work*", "lock_sock*", "__lock_sock*", "release_sock", "*_write_lock*", "*_read_lock*", "*call_rcu*", "filemap_alloc_folio*", "__filemap_get_folio*", "pagecache_get_page*", "filemap_get_folio*", "page_pool_*", "__page_pool*", "list_lru*", "__list_lru*",
-    "rhashtable_*", "__rhashtable_*", "rht_*", "xas_*", "xa_*", "__xa_*", "radix_tree_*", "__radix_tree_*", "idr_*", "ida_*", "device_add*", "device_del", "device_register", "device_unregister", "get_device", "put_device", "get_device_parent*", "add_uevent_var", "klist_*", "devres_*", "device_initialize", "bus_add_device", "rollback_registered*", "unregister_netdev*", "*wait_for_completion*", "*wait_for_common*", "wait_for_common*", "complete", "complete_all", "*__wake_up*", "wake_up_*", "__wake_up*", "try_to_wake_up", "autoremove_wake_*", "default_wake_*", "lock_timer_base", "del_timer*", "mod_timer*", "__mod_timer", "add_timer*", "timer_delete*", "__timer_delete*", "try_to_del_timer*", "detach_*timer*", "insert_work", "insert_wq_barrier", "__queue_work", "queue_work_on", "queue_delayed_work*", "__queue_delayed_work", "mod_delayed_work*", "start_flush_work", "__flush_work*", "flush_work*", "__flush_workqueue", "flush_workqueue*", "drain_workqueue", "process_one_work", "worker_thread", "usb_submit_urb", "unlock_page", "lock_page*", "folio_lock*", "folio_unlock", "put_page", "__put_page", "folio_put*", "__folio_put*", "put_pages_list", "__raw_read*", "__raw_write*", "readb", "readw", "readl", "readq", "writeb", "writew", "writel", "writeq", "inb*", "outb*", "inw*", "outw*", "inl*", "outl*", "logic_in*", "logic_out*", "ioread*", "iowrite*", "__ioread*", "_in*", "_out*",
+    "find_lock_entries", "find_get_entries", "truncate_inode_pages*", "mark_buffer_dirty", "do_read_cache_*", "iput", "dput", "fast_dput", "ref_tracker_*", "warn_bogus_irq_restore", "check_panic_on_warn", "device_release", "perf_trace_*", "tp_perf_event_destroy", "_free_event", "free_event", "cancel_work*", "__cancel_work*", "cancel_delayed_work*",    "*_write_lock*", "*_read_lock*", "*call_rcu*", "filemap_alloc_folio*", "__filemap_get_folio*", "pagecache_get_page*", "filemap_get_folio*", "page_pool_*", "__page_pool*", "list_lru*", "__list_lru*",
+    "rhashtable_*", "__rhashtable_*", "rht_*", "xas_*", "xa_*", "__xa_*",   "idr_*", "ida_*", "device_add*", "device_del", "device_register", "device_unregister", "get_device", "put_device", "get_device_parent*", "add_uevent_var", "klist_*", "devres_*", "device_initialize", "bus_add_device", "rollback_registered*", "unregister_netdev*", "*wait_for_completion*", "*wait_for_common*", "wait_for_common*", "complete", "complete_all", "*__wake_up*", "wake_up_*", "__wake_up*", "try_to_wake_up", "autoremove_wake_*", "default_wake_*", "lock_timer_base", "del_timer*", "mod_timer*", "__mod_timer", "add_timer*", "timer_delete*", "__timer_delete*", "try_to_del_timer*", "detach_*timer*", "insert_work", "insert_wq_barrier", "__queue_work", "queue_work_on", "queue_delayed_work*", "__queue_delayed_work", "mod_delayed_work*", "start_flush_work", "__flush_work*", "flush_work*", "__flush_workqueue", "flush_workqueue*", "drain_workqueue",   "usb_submit_urb", "unlock_page", "lock_page*", "folio_lock*", "folio_unlock", "put_page", "__put_page", "folio_put*", "__folio_put*", "put_pages_list", "__raw_read*", "__raw_write*", "readb", "readw", "readl", "readq", "writeb", "writew", "writel", "writeq", "inb*", "outb*", "inw*", "outw*", "inl*", "outl*", "logic_in*", "logic_out*", "ioread*", "iowrite*", "__ioread*", "_in*", "_out*",
     "*list_add*_valid*",
                                            "*list_del*_valid*",
                                            "__list_add*",
@@ -550,7 +550,7 @@ constexpr std::string_view kRcuNames[] = {"rcu_*",
                                           "idr_find",
                                           "__radix_tree_lookup*",
                                           "lookup_nulls*"};
-constexpr std::string_view kLeakNames[] = {"alloc_super", "*alloc_skb*",
+constexpr std::string_view kLeakNames[] = {"alloc_super", "sget_userns", "*alloc_skb*",
                                            "sk_prot_alloc",
                                            "sk_alloc",
                                            "*_alloc_inode",
@@ -598,8 +598,9 @@ constexpr std::string_view kLeakNames[] = {"alloc_super", "*alloc_skb*",
                                            "alloc_vmap_area",
                                            "snd_dma_*",
                                            "usb_alloc_*"};
+constexpr std::string_view kRustNames[] = {"rust_*", "__rustc::*", "core::*", "alloc::*", "_R*"};
 constexpr std::string_view kPageNames[] = {"free_*", "__free_*", "release_pages*", "skb_release_*", "__skb_*", "consume_skb", "kfree_skb*", "folios_put*", "__pagevec*", "pagevec_*", "put_*", "tlb_*", "page_frag_free", "page_pool_*", "skb_free*", "napi_*", "sk_skb_*", "__put*", "shrink_*", "drain_*"};
-constexpr std::string_view kHangNames[] = {"*filemap_fdatawait*", "__schedule*",
+constexpr std::string_view kHangNames[] = {"*fdatawait*", "__schedule*",
                                            "schedule*",
                                            "io_schedule*",
                                            "preempt_schedule*",
@@ -650,11 +651,11 @@ constexpr std::string_view kHangNames[] = {"*filemap_fdatawait*", "__schedule*",
                                            "usb_internal_control_msg",
                                            "usb_poison_urb",
                                            "request_wait_answer",
-                                           "lock_sock_nested",
+                                           "lock_sock_nested", "__lock_sock", "lock_sock_fast*",
                                            "__lock_sock",
                                            "lock_sock_fast*",
                                            "kthread_stop*"};
-constexpr std::string_view kStallNames[] = {"rcu_*",
+constexpr std::string_view kStallNames[] = {"schedule*", "__schedule*", "preempt_schedule*","rcu_*",
                                             "__rcu_*",
                                             "check_cpu_stall*",
                                             "print_cpu_stall*",
@@ -711,11 +712,11 @@ constexpr std::string_view kUsercopyNames[] = {"usercopy*",     "check_*",      
                                                "copy_overflow", "*copy_overflow*", "_inline_copy*",
                                                "strncpy_from*", "import_iovec*"};
 
-constexpr std::string_view kDispatchers[] = {
+constexpr std::string_view kDispatchers[] = {"process_one_work", "worker_thread",
     // Timers, soft interrupts, work and threads.
     "call_timer_fn", "__run_timer*", "expire_timers", "__hrtimer_run_queues", "__run_hrtimer*",
     "hrtimer_run_softirq", "__do_softirq", "handle_softirqs", "run_ksoftirqd", "do_softirq*", "net_rx_action",
-    "tasklet_action*", "process_one_work", "worker_thread", "kthread", "smpboot_thread_fn", "irq_work_*",
+    "tasklet_action*",   "kthread", "smpboot_thread_fn", "irq_work_*",
     "task_work_run", "handle_irq_event*", "__handle_irq_event*", "handle_*_irq", "generic_handle_irq*",
     "rcu_do_batch", "rcu_core", "__usb_hcd_giveback_urb",
     // The network receive path.
@@ -770,6 +771,8 @@ bool NeverBlamed(std::string_view function, SkipSet extra) {
       return AnyFits(kSleepNames, function);
     case SkipSet::kRcu:
       return AnyFits(kRcuNames, function);
+    case SkipSet::kRust:
+      return AnyFits(kRustNames, function);
     case SkipSet::kPage:
       return AnyFits(kPageNames, function);
     case SkipSet::kHang:

@@ -23,7 +23,8 @@ enum class Choice : uint8_t {
 ///
 /// `title` and `alts` may hold {0}..{5}, what the pattern captured, and {F}, the function to blame.
 /// `plans` says where to look for functions; each is tried when the one before gave none. A plan is a row of
-/// steps over the report's lines: H the function named in the header, B the heading of the irq-safe lock's use,
+/// steps over the report's lines: H the function named in the header, B the heading of the irq-safe lock's use, L all locks'
+/// "at:" functions and frames up to the next heading,
 /// I the next instruction line, C the next stack heading, O the next heading
 /// of an earlier event, S the frames up to the next heading, T the next entry of a timer interrupt, U as I
 /// but only the last one before the next heading.

@@ -39,18 +39,17 @@ constexpr Format kBug[] = {
     // Locks.
     {.pattern = "BUG: {spinlock|rwlock|rt_mutex} {^} on CPU#", .title = "BUG: {0} {1} in {F}", .choice = kFirst, .plans = kTrace},
     {.pattern = "BUG: bad unlock balance detected!", .title = "BUG: bad unlock balance in {F}", .choice = kFirst, .plans = kTrace, .type = "LOCKDEP"},
-    {.pattern = "BUG: held lock freed!{/}with a lock still held there{/}at: {f}", .title = "BUG: held lock freed in {F}", .choice = kFirst, .plans = {"H", "CS"}, .named = 0, .type = "LOCKDEP"},
+    {.pattern = "BUG: held lock freed!{/}with a lock still held there", .title = "BUG: held lock freed in {F}", .choice = kFirst, .plans = {"L", "CS"}, .type = "LOCKDEP"},
     {.pattern = "BUG: held lock freed!", .title = "BUG: held lock freed in {F}", .choice = kFirst, .plans = kTrace, .type = "LOCKDEP"},
-    {.pattern = "BUG: lock held when returning to user space!{/}leaving the kernel with locks still held{/}at: {f}", .title = "BUG: lock held when returning to user space in {F}", .choice = kFirst, .plans = {"H"}, .stack_expected = false, .named = 0, .type = "LOCKDEP"},
+    {.pattern = "BUG: lock held when returning to user space!{/}leaving the kernel with locks still held{/}at: {f}", .title = "BUG: lock held when returning to user space in {F}", .choice = kFirst, .plans = {"L"}, .stack_expected = false, .type = "LOCKDEP"},
     {.pattern = "BUG: lock held at task exit time", .title = "BUG: lock held at task exit time in {F}", .choice = kFirst, .plans = kTrace, .type = "LOCKDEP"},
-    {.pattern = "BUG: {*}still has locks held!", .title = "BUG: still has locks held in {F}", .choice = kFirst, .plans = kTrace, .type = "LOCKDEP"},
+    {.pattern = "BUG: {*}still has locks held!", .title = "BUG: still has locks held in {F}", .choice = kFirst, .plans = {"L", "CS"}, .type = "LOCKDEP"},
     {.pattern = "BUG: Invalid wait context", .title = "WARNING: locking bug in {F}", .choice = kFirst, .plans = kTrace},
 
     // Scheduling.
     {.pattern = "BUG: soft lockup", .title = "BUG: soft lockup in {F}", .alts = {"stall in {F}"}, .choice = kStall, .plans = {"ICS", "TIS", "CS"}, .skip = SkipSet::kStall},
     {.pattern = "BUG: sleeping function called from invalid context", .title = "BUG: sleeping function called from invalid context in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kSleep},
     {.pattern = "BUG: scheduling while atomic", .title = "BUG: scheduling while atomic in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kSleep},
-    {.pattern = "BUG: using {w}() in preemptible{/}caller is {f}", .title = "BUG: using {0}() in preemptible code in {F}", .choice = kNamed, .named = 1},
     {.pattern = "BUG: using {w}() in preemptible", .title = "BUG: using {0}() in preemptible code in {F}", .choice = kFirst, .plans = kTrace},
     {.pattern = "BUG: workqueue leaked {lock or atomic|atomic, lock or RCU}{/}last function: {w}", .title = "BUG: workqueue leaked {0} in {1}", .choice = kNamed, .named = 1},
     {.pattern = "BUG: workqueue leaked {lock or atomic|atomic, lock or RCU}", .title = "BUG: workqueue leaked {0} in {F}", .choice = kFirst, .plans = kTrace},

@@ -10,6 +10,7 @@ struct StackLine {
   enum class Kind : uint8_t {
     kOther,
     kFrame,        ///< A function on a stack.
+    kLockAt,       ///< Where a lock was taken: "(&lock){+.+.}, at: foo+0x1/0x2".
     kInstruction,  ///< Where the CPU was: "RIP: 0010:foo+0x1/0x2", "pc : foo+...", "PC is at", "NIP [", "epc
                    ///< :".
     kStart,        ///< "Call Trace:" and its like; frames follow.

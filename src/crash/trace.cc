@@ -1,6 +1,9 @@
 #include "crash/trace.h"
 
 #include <algorithm>
+#include <string>
+
+#include "crash/demangle.h"
 
 namespace kiln::crash {
 namespace {
@@ -14,11 +17,12 @@ bool HasFunction(const StackLine& line) {
 }
 
 /// All functions that a plan finds, those that are never to blame left out. Fault injection's stack ends it.
-std::vector<std::string_view> Collect(std::string_view plan, std::string_view named,
+std::vector<std::string> Collect(std::string_view plan, std::string_view named,
                                       const std::vector<StackLine>& lines, size_t end, SkipSet skip) {
-  std::vector<std::string_view> found;
+  std::vector<std::string> found;
   const auto take = [&](std::string_view function) {
-    if (!NeverBlamed(function, skip)) found.push_back(function);
+    std::string name = Demangle(function);
+    if (!NeverBlamed(name, skip)) found.push_back(std::move(name));
   };
   size_t at = 0;
   for (const char step : plan) {
@@ -34,7 +38,12 @@ std::vector<std::string_view> Collect(std::string_view plan, std::string_view na
         if (HasFunction(line)) take(line.function);
         continue;
       }
-      const bool hit = (step == 'I' && line.kind == Kind::kInstruction) ||
+      if (step == 'L') {
+        if (line.kind == Kind::kStart) break;
+        if (HasFunction(line) || line.kind == Kind::kLockAt) take(line.function);
+        continue;
+      }
+      const bool hit = (step == 'I' && line.kind == Kind::kInstruction && HasFunction(line)) ||
                        (step == 'C' && line.kind == Kind::kStart) || (step == 'O' && line.kind == Kind::kOwnerStart) ||
                        (step == 'B' && line.kind == Kind::kLockUse) ||
                        (step == 'T' && line.kind == Kind::kFrame && IsTimerInterrupt(line.function));
@@ -48,9 +57,9 @@ std::vector<std::string_view> Collect(std::string_view plan, std::string_view na
 }
 
 /// The function that a dispatcher called, else the system call that is being busy, else the top.
-std::string_view ChooseStall(const std::vector<std::string_view>& functions) {
-  std::string_view before;
-  for (const auto function : functions) {
+std::string ChooseStall(const std::vector<std::string>& functions) {
+  std::string before;
+  for (const auto& function : functions) {
     if (function.starts_with("smp_call_function")) return function;
     if (IsDispatcher(function)) {
       return before.empty() ? function : before;
@@ -62,8 +71,8 @@ std::string_view ChooseStall(const std::vector<std::string_view>& functions) {
 }
 
 /// Who waits for a grace period or for the big network lock waits for nothing of its own.
-std::string_view ChooseHang(const std::vector<std::string_view>& functions) {
-  for (const auto function : functions) {
+std::string ChooseHang(const std::vector<std::string>& functions) {
+  for (const auto& function : functions) {
     if (function.find("synchronize_") != std::string_view::npos || function == "rtnl_lock") return function;
   }
   return functions.front();
@@ -78,8 +87,8 @@ std::vector<StackLine> ReadStackLines(const std::vector<std::string_view>& lines
   return out;
 }
 
-std::string_view ChooseFunction(const Format& format, std::string_view named, const std::vector<StackLine>& lines,
-                                size_t count) {
+std::string ChooseFunction(const Format& format, std::string_view named, const std::vector<StackLine>& lines,
+                           size_t count) {
   const size_t end = std::min(count, lines.size());
   for (const auto plan : format.plans) {
     if (plan.empty()) break;
@@ -92,9 +101,9 @@ std::string_view ChooseFunction(const Format& format, std::string_view named, co
   return {};
 }
 
-std::string_view ChooseOrigin(const std::vector<StackLine>& lines, size_t count, SkipSet skip) {
+std::string ChooseOrigin(const std::vector<StackLine>& lines, size_t count, SkipSet skip) {
   const auto functions = Collect("OS", {}, lines, std::min(count, lines.size()), skip);
-  return functions.empty() ? std::string_view() : functions.front();
+  return functions.empty() ? std::string() : functions.front();
 }
 
 }  // namespace kiln::crash
