@@ -216,7 +216,7 @@ constexpr std::string_view kMemory[] = {"memcpy*",
                                         "__check_object_size",
                                         "check_heap_object",
                                         "check_stack_object",
-                                        "usercopy_*",
+                                        
                                         "__check_heap_object",
                                         "__put_user*",
                                         "__get_user*",
@@ -312,7 +312,7 @@ constexpr std::string_view kAllocator[] = {"*kmalloc*",
                                            "kmemleak_*",
                                            "dma_alloc*",
                                            "free_unref_page*",
-                                           "__free_pages*",
+                                           
                                            "free_pages*",
                                            "free_frozen_page*",
                                            "folio_alloc*",
@@ -598,6 +598,7 @@ constexpr std::string_view kLeakNames[] = {"alloc_super", "sget_userns", "*alloc
                                            "alloc_vmap_area",
                                            "snd_dma_*",
                                            "usb_alloc_*"};
+constexpr std::string_view kLockdepNames[] = {"process_one_work", "worker_thread"};
 constexpr std::string_view kRustNames[] = {"rust_*", "__rustc::*", "core::*", "alloc::*", "_R*"};
 constexpr std::string_view kPageNames[] = {"free_*", "__free_*", "release_pages*", "skb_release_*", "__skb_*", "consume_skb", "kfree_skb*", "folios_put*", "__pagevec*", "pagevec_*", "put_*", "tlb_*", "page_frag_free", "page_pool_*", "skb_free*", "napi_*", "sk_skb_*", "__put*", "shrink_*", "drain_*"};
 constexpr std::string_view kHangNames[] = {"*fdatawait*", "__schedule*",
@@ -708,7 +709,7 @@ constexpr std::string_view kStallNames[] = {"schedule*", "__schedule*", "preempt
                                             "finish_lock_switch",
                                             "clear_page*",
                                             "cpu_relax*"};
-constexpr std::string_view kUsercopyNames[] = {"usercopy*",     "check_*",         "__check_*",
+constexpr std::string_view kUsercopyNames[] = {"*usercopy*",     "check_*",         "__check_*",
                                                "copy_overflow", "*copy_overflow*", "_inline_copy*",
                                                "strncpy_from*", "import_iovec*"};
 
@@ -771,6 +772,8 @@ bool NeverBlamed(std::string_view function, SkipSet extra) {
       return AnyFits(kSleepNames, function);
     case SkipSet::kRcu:
       return AnyFits(kRcuNames, function);
+    case SkipSet::kLockdep:
+      return AnyFits(kLockdepNames, function);
     case SkipSet::kRust:
       return AnyFits(kRustNames, function);
     case SkipSet::kPage:

@@ -12,6 +12,7 @@ enum class SkipSet : uint8_t {
   kLeak,      ///< Allocation wrappers of every subsystem.
   kSleep,     ///< might_sleep() and the entries into the scheduler.
   kRcu,       ///< RCU list and lock checks.
+  kLockdep,   ///< Work items whose own lock is in the chain.
   kRust,      ///< The panic machinery of Rust.
   kPage,      ///< Freeing pages: the culprit is who freed them.
   kHang,      ///< Waiting itself.

@@ -50,7 +50,6 @@ class RustName {
       else if (c >= 'a' && c <= 'z') digit = static_cast<uint64_t>(c - 'a') + 10;
       else if (c >= 'A' && c <= 'Z') digit = static_cast<uint64_t>(c - 'A') + 36;
       else failed_ = true;
-      if (value > (uint64_t{1} << 50)) failed_ = true;
       value = value * 62 + digit;
     }
     return 0;

@@ -10,7 +10,7 @@ using Plans = std::array<std::string_view, 3>;
 
 constexpr Plans kTrace = {"CS"};
 constexpr Plans kWarn = {"ICS", "CS"};
-constexpr Plans kBusy = {"TIS", "TS", "ICS"};
+constexpr Plans kBusy = {"TIS", "TS"};
 constexpr Plans kLock = {"L", "CS"};
 
 // clang-format off
@@ -30,17 +30,17 @@ constexpr Format kWarning[] = {
     {.pattern = "WARNING: [{*}] {s} at ", .title = "WARNING in {F}", .choice = kFirst, .plans = kWarn},
 
     // lockdep since 4.12. The lock at fault was taken in the function behind "at:".
-    {.pattern = "WARNING: possible circular locking dependency detected{/}is trying to acquire lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock},
-    {.pattern = "WARNING: possible irq lock inversion dependency detected{/}just changed the state of lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock},
+    {.pattern = "WARNING: possible circular locking dependency detected{/}is trying to acquire lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
+    {.pattern = "WARNING: possible irq lock inversion dependency detected{/}just changed the state of lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
     {.pattern = "WARNING: {^}-safe -> {^}-unsafe lock order detected{/}is trying to acquire{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = {"BS", "L", "CS"}},
-    {.pattern = "WARNING: possible recursive locking detected{/}is trying to acquire lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock},
-    {.pattern = "WARNING: inconsistent lock state{/}takes:{/}at: {f}", .title = "inconsistent lock state in {F}", .choice = kFirst, .plans = kLock},
+    {.pattern = "WARNING: possible recursive locking detected{/}is trying to acquire lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
+    {.pattern = "WARNING: inconsistent lock state{/}takes:{/}at: {f}", .title = "inconsistent lock state in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
     {.pattern = "WARNING: suspicious RCU usage{/}stack backtrace:", .title = "WARNING: suspicious RCU usage in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kRcu},
     {.pattern = "WARNING: bad unlock balance detected!", .title = "WARNING: bad unlock balance in {F}", .choice = kFirst, .plans = kTrace},
-    {.pattern = "WARNING: held lock freed!{/}with a lock still held there{/}at: {f}", .title = "WARNING: held lock freed in {F}", .choice = kFirst, .plans = kLock},
+    {.pattern = "WARNING: held lock freed!{/}with a lock still held there{/}at: {f}", .title = "WARNING: held lock freed in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
     {.pattern = "WARNING: held lock freed!", .title = "WARNING: held lock freed in {F}", .choice = kFirst, .plans = kTrace},
     {.pattern = "WARNING: lock held when returning to user space!{/}leaving the kernel with locks still held{/}at: {f}", .title = "WARNING: lock held when returning to user space in {F}", .choice = kFirst, .plans = {"L"}, .stack_expected = false},
-    {.pattern = "WARNING: {*}still has locks held!", .title = "WARNING: still has locks held in {F}", .choice = kFirst, .plans = kLock},
+    {.pattern = "WARNING: {*}still has locks held!", .title = "WARNING: still has locks held in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
     {.pattern = "WARNING: Nested lock was not taken", .title = "WARNING: nested lock was not taken in {F}", .choice = kFirst, .plans = kTrace},
     {.pattern = "WARNING: kernel stack {regs|frame pointer} at {*}{(ptrval)|(____ptrval____)} in", .title = "WARNING: kernel stack regs has bad value", .stack_expected = false},
     {.pattern = "WARNING: kernel stack regs at {*} has bad '{^}' value", .title = "WARNING: kernel stack regs has bad '{0}' value", .stack_expected = false},
@@ -53,11 +53,11 @@ constexpr Format kWarning[] = {
 };
 
 constexpr Format kInfo[] = {
-    {.pattern = "INFO: possible circular locking dependency detected{/}is trying to acquire lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock},
-    {.pattern = "INFO: possible irq lock inversion dependency detected{/}just changed the state of lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock},
+    {.pattern = "INFO: possible circular locking dependency detected{/}is trying to acquire lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
+    {.pattern = "INFO: possible irq lock inversion dependency detected{/}just changed the state of lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
     {.pattern = "INFO: {^}-safe -> {^}-unsafe lock order detected{/}is trying to acquire{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = {"BS", "L", "CS"}},
-    {.pattern = "INFO: possible recursive locking detected{/}is trying to acquire lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock},
-    {.pattern = "INFO: inconsistent lock state{/}takes:{/}at: {f}", .title = "inconsistent lock state in {F}", .choice = kFirst, .plans = kLock},
+    {.pattern = "INFO: possible recursive locking detected{/}is trying to acquire lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
+    {.pattern = "INFO: inconsistent lock state{/}takes:{/}at: {f}", .title = "inconsistent lock state in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
     {.pattern = "INFO: suspicious RCU usage", .title = "INFO: suspicious RCU usage in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kRcu},
     {.pattern = "INFO: rcu{*} stall", .title = "INFO: rcu detected stall in {F}", .alts = {"stall in {F}"}, .choice = kStall, .plans = kBusy, .skip = SkipSet::kStall},
     {.pattern = "INFO: rcu{*}detected", .title = "INFO: rcu detected stall in {F}", .alts = {"stall in {F}"}, .choice = kStall, .plans = kBusy, .skip = SkipSet::kStall},

@@ -192,7 +192,8 @@ StackLine::Kind ReadStart(std::string_view line) {
   if (text.starts_with("backtrace:") || text.starts_with("backtrace (crc ")) return StackLine::Kind::kStart;
   if (text.starts_with("... which became ") && text.find("-safe at:") != std::string_view::npos)
     return StackLine::Kind::kLockUse;
-  if (text.starts_with("</TASK>") || text.starts_with("---[ end")) return StackLine::Kind::kEnd;
+  if (text.starts_with("</TASK>")) return StackLine::Kind::kTaskEnd;
+  if (text.starts_with("---[ end")) return StackLine::Kind::kEnd;
   const char c = text.front();
   if (c != 'A' && c != 'F' && c != 'U' && c != 'L' && c != 'S' && c != 'a' && c != 'f')
     return StackLine::Kind::kOther;

@@ -34,7 +34,7 @@ std::vector<std::string> Collect(std::string_view plan, std::string_view named,
       const StackLine& line = lines[at];
       if (HasFunction(line) && IsFaultInjection(line.function)) return found;
       if (step == 'S') {
-        if (IsStart(line)) break;
+        if (IsStart(line) || line.kind == Kind::kEnd) break;
         if (HasFunction(line)) take(line.function);
         continue;
       }
