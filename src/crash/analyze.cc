@@ -35,8 +35,11 @@ Reading Read(const Header& header, const Message& message, const std::vector<Sta
   const Format& format = *reading.format;
   if (format.corrupted) reading.reason = "report format is marked as corrupted";
   if (format.choice != Choice::kNone) {
-    reading.printed = ChooseFunction(format, stack_lines, 0, message.own);
-    reading.function = reading.printed.empty() ? "corrupted" : CanonicalFunction(reading.printed);
+    const std::string_view named =
+        format.named >= 0 ? reading.captures.text[static_cast<size_t>(format.named)] : std::string_view();
+    reading.printed =
+        format.choice == Choice::kNamed ? std::string(named) : ChooseFunction(format, named, stack_lines, message.own);
+    reading.function = reading.printed.empty() ? "corrupted" : CanonicalFunction(reading.printed, format.choice);
     if (reading.printed.empty()) reading.reason = kNoFrames;
   }
   if (format.alts[0].find("{O}") != std::string_view::npos)
@@ -78,20 +81,9 @@ Report Analyze(const Excerpt& excerpt) {
   const LogLine& header_line = *excerpt.lines[excerpt.header];
   const Header* header = header_line.header;
   KILN_CHECK(header != nullptr, "line {} has no crash header", header_line.number);
-  Message message = SelectMessage(excerpt, false);
-  std::vector<StackLine> stack_lines = ReadStackLines(message.lines);
+  const Message message = SelectMessage(excerpt);
+  const std::vector<StackLine> stack_lines = ReadStackLines(message.lines);
   Reading reading = Read(*header, message, stack_lines);
-  if (reading.reason == kNoFrames && (message.by_caller || !message.from_kernel || true)) {
-    // Doubtful frames are better than none.
-    Message with_doubtful = SelectMessage(excerpt, true);
-    std::vector<StackLine> more = ReadStackLines(with_doubtful.lines);
-    Reading second = Read(*header, with_doubtful, more);
-    if (second.reason != kNoFrames && message.by_caller) {
-      message = std::move(with_doubtful);
-      stack_lines = std::move(more);
-      reading = std::move(second);
-    }
-  }
   Report report;
   report.first_line = header_line.number;
   report.begin = header_line.begin;
@@ -105,7 +97,7 @@ Report Analyze(const Excerpt& excerpt) {
   } else {
     SetTitles(reading, report);
     if (reading.reason.empty())
-      reading.reason = FindCorruption(report.title, *reading.format, message.lines, stack_lines);
+      reading.reason = FindCorruption(report.title, *reading.format, message.own, stack_lines);
     report.corrupted = !reading.reason.empty();
     report.corrupted_reason = reading.reason;
     report.type = reading.format->type.empty() ? TypeOfTitle(report.title) : reading.format->type;

@@ -12,6 +12,9 @@ enum class SkipSet : uint8_t {
   kLeak,      ///< Allocation wrappers of every subsystem.
   kSleep,     ///< might_sleep() and the entries into the scheduler.
   kRcu,       ///< RCU list and lock checks.
+  kLockdep,   ///< Work items whose own lock is in the chain.
+  kRust,      ///< The panic machinery of Rust.
+  kPage,      ///< Freeing pages: the culprit is who freed them.
   kHang,      ///< Waiting itself.
   kUsercopy,  ///< Copies to and from user space.
 };
@@ -26,6 +29,9 @@ bool IsFaultInjection(std::string_view function);
 /// Where stalls look: the function that a dispatcher called says more than where the CPU happened to be.
 /// True for dispatchers: call_timer_fn, process_one_work, vfs_write, sock_sendmsg ...
 bool IsDispatcher(std::string_view function);
+
+/// The entry of a system call itself, on any architecture: "__x64_sys_read", "SyS_read".
+bool IsSystemCall(std::string_view function);
 
 /// The entry of a timer interrupt; what comes behind it on a stack is the interrupted code.
 bool IsTimerInterrupt(std::string_view function);

@@ -27,6 +27,7 @@ bool HasFramesBehind(size_t start, const std::vector<StackLine>& lines) {
   const size_t end = std::min(lines.size(), start + 1 + kNear);
   for (size_t i = start + 1; i < end; ++i) {
     if (lines[i].kind == Kind::kFrame) return true;
+    if (lines[i].kind == Kind::kStart) return false;
   }
   return false;
 }
@@ -34,15 +35,19 @@ bool HasFramesBehind(size_t start, const std::vector<StackLine>& lines) {
 }  // namespace
 
 std::string_view FindCorruption(std::string_view title, const Format& format,
-                                const std::vector<std::string_view>&,
+                                size_t own,
                                 const std::vector<StackLine>& stack_lines) {
   if (HasStamp(title)) return "title holds a timestamp";
   if (!format.stack_expected) return {};
   bool any = false;
+  bool in_registers = false;
   for (size_t i = 0; i < stack_lines.size(); ++i) {
+    // riscv prints a stack without a heading behind the registers.
+    if (stack_lines[i].kind == Kind::kInstruction) in_registers = true;
+    if (in_registers && stack_lines[i].kind == Kind::kFrame) any = true;
     if (stack_lines[i].kind != Kind::kStart) continue;
     any = true;
-    if (!HasFramesBehind(i, stack_lines)) return "no frames in a stack trace";
+    if (i < own && !HasFramesBehind(i, stack_lines)) return "no frames in a stack trace";
   }
   return any ? std::string_view() : "no stack trace in report";
 }

@@ -120,7 +120,7 @@ void ReadStacks(const Message& message, const std::vector<StackLine>& stack_line
       if (report.stacks.size() >= kMaxStacks) return;
       report.stacks.push_back({std::string(Trim(text)), {}});
       open = true;
-    } else if (line.kind == Kind::kEnd) {
+    } else if (line.kind == Kind::kEnd || line.kind == Kind::kTaskEnd) {
       open = false;
     } else if (open && line.kind == Kind::kFrame && report.stacks.back().frames.size() < kMaxFrames) {
       report.stacks.back().frames.push_back(ToFrame(line));
@@ -152,7 +152,7 @@ void ReadDetails(const Message& message, const std::vector<StackLine>& stack_lin
     } else if (!user_mode && stack_lines[i].kind == Kind::kOther) {
       ReadRegisters(text, report.registers);
     }
-    if (report.executor.empty()) report.executor = ReadExecutor(text);
+    if (report.executor.empty()) report.executor = ReadExecutor(Between(text, "Comm: ", ""));
   }
   ReadStacks(message, stack_lines, report);
 }

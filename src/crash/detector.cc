@@ -53,7 +53,10 @@ const Header* Detector::SeeBoot(const console::Record& record) {
 
 void Detector::OnRecord(const console::Record& record) {
   budget_ = std::min(budget_ + kBudgetPerLine, kBudgetAtStart);
+  has_prefixes_ = has_prefixes_ || record.from_kernel;
   const Header* header = FindHeader(record.text);
+  if (header != nullptr && header->kernel_only && has_prefixes_ && !record.from_kernel) header = nullptr;
+  if (record.text.starts_with("** replaying previous printk message **")) TakeBack();
   if (const Header* reboot = SeeBoot(record); reboot != nullptr && header == nullptr) header = reboot;
   Keep(record, header);
   for (Open& open : open_) open.bytes += record.text.size() + 1;
@@ -91,6 +94,13 @@ void Detector::Begin(const console::Record& record) {
   beginning.panic = record.milestone == Milestone::kPanic;
   sink_.OnBegin(beginning);
   open_.push_back({next_sequence_ - 1, 0, false});
+}
+
+/// A console that has just been switched on repeats the message that it broke off.
+void Detector::TakeBack() {
+  if (open_.empty() || open_.back().sequence + 1 != next_sequence_) return;
+  window_.back().header = nullptr;
+  open_.pop_back();
 }
 
 void Detector::CheckSettled(const console::Record& record) {

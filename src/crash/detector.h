@@ -67,6 +67,7 @@ class Detector final : public console::RecordSink {
   void Keep(const console::Record& record, const Header* header);
   const Header* SeeBoot(const console::Record& record);
   void Begin(const console::Record& record);
+  void TakeBack();
   void CheckSettled(const console::Record& record);
   void CloseFirst();
   Report Analyze(const Open& open) const;
@@ -78,6 +79,7 @@ class Detector final : public console::RecordSink {
   uint64_t window_bytes_ = 0;
   uint64_t budget_ = 0;  ///< Lines of analysis that may still be spent.
   uint64_t dropped_ = 0;
+  bool has_prefixes_ = false;  ///< Kernel lines carry printk prefixes in this log.
   bool ran_ = false;           ///< A kernel or its user space has spoken.
   bool boot_expected_ = true;  ///< A reboot was announced, or firmware is at work.
 };

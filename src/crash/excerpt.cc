@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "crash/format.h"
 #include "crash/stack_line.h"
 
 namespace kiln::crash {
@@ -16,14 +17,21 @@ bool IsBlank(std::string_view text) { return text.find_first_not_of(" \t") == st
 
 bool Has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
+/// Messages that are no crashes but print a stack of their own.
+bool ShowsOtherStack(std::string_view text) {
+  return Has(text, "FAULT_INJECTION: forcing a failure") || Has(text, "FAULT_FLAG_ALLOW_RETRY missing") ||
+         Has(text, "vmalloc: allocation failure") || Has(text, "vmalloc error: size") ||
+         Has(text, ": page allocation failure: order:");
+}
+
 /// A doubtful frame is dropped, save the one that marks where the interrupted code begins.
-bool IsDropped(std::string_view text, bool keep_unreliable) {
-  return !keep_unreliable && IsUnreliable(text) && !Has(text, "<EOI>");
+bool IsDropped(std::string_view text) {
+  return IsUnreliable(text) && !Has(text, "<EOI>");
 }
 
 }  // namespace
 
-Message SelectMessage(const Excerpt& excerpt, bool keep_unreliable) {
+Message SelectMessage(const Excerpt& excerpt) {
   constexpr size_t kBefore = 5;
   constexpr size_t kLinesBeforePanic = 25;
   Message message;
@@ -32,7 +40,7 @@ Message SelectMessage(const Excerpt& excerpt, bool keep_unreliable) {
   message.from_kernel = header.from_kernel;
   for (size_t i = 0; i < excerpt.header; ++i) {
     const LogLine& line = *excerpt.lines[i];
-    if (SameOrigin(line, header) && !IsBlank(line.text) && !IsDropped(line.text, keep_unreliable))
+    if (SameOrigin(line, header) && !IsBlank(line.text) && !IsDropped(line.text))
       message.before.push_back(line.text);
   }
   if (message.before.size() > kBefore)
@@ -44,12 +52,12 @@ Message SelectMessage(const Excerpt& excerpt, bool keep_unreliable) {
   for (size_t i = excerpt.header; i < excerpt.lines.size(); ++i) {
     const LogLine& line = *excerpt.lines[i];
     const bool first = i == excerpt.header;
-    if (!first && line.header != nullptr) second = true;
+    if (!first && ((line.header != nullptr && !line.header->continues) || ShowsOtherStack(line.text))) second = true;
     if (Has(line.text, "Kernel panic - not syncing")) message.panicked = true;
     if (!first) {
       const bool foreign = !SameOrigin(line, header);
       if (foreign && !(all_cpus && line.caller.kind == console::Caller::Kind::kCpu)) continue;
-      if (IsDropped(line.text, keep_unreliable)) continue;
+      if (IsDropped(line.text)) continue;
       bool skip = in_panic;
       if (Has(line.text, "Disabling lock debugging due to kernel taint")) {
         skip = true;

@@ -32,7 +32,7 @@ struct Excerpt {
 };
 
 /// The lines of one crash message. Lines of other tasks, CPUs and of user space are left out where the log
-/// tells them apart; frames marked as doubtful are left out unless `keep_unreliable`.
+/// tells them apart; frames marked as doubtful are left out.
 struct Message {
   /// Before the header, at most five.
   std::vector<std::string_view> before;
@@ -48,6 +48,6 @@ struct Message {
   bool panicked = false;
 };
 
-Message SelectMessage(const Excerpt& excerpt, bool keep_unreliable);
+Message SelectMessage(const Excerpt& excerpt);
 
 }  // namespace kiln::crash

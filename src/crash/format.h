@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "crash/blame.h"
 
@@ -12,6 +13,7 @@ namespace kiln::crash {
 /// How the function to blame is chosen among those that a report's stacks hold.
 enum class Choice : uint8_t {
   kNone,   ///< The title has no function from a stack.
+  kNamed,  ///< The one that the message itself names, whoever it is.
   kFirst,  ///< The first that may be blamed.
   kStall,  ///< The one below the first dispatcher: where the CPU is busy changes with every sample.
   kHang,   ///< What is waited for (a grace period, a well-known lock) rather than the waiting.
@@ -21,7 +23,9 @@ enum class Choice : uint8_t {
 ///
 /// `title` and `alts` may hold {0}..{5}, what the pattern captured, and {F}, the function to blame.
 /// `plans` says where to look for functions; each is tried when the one before gave none. A plan is a row of
-/// steps over the report's lines: I the next instruction line, C the next stack heading, O the next heading
+/// steps over the report's lines: H the function named in the header, B the heading of the irq-safe lock's use, L all locks'
+/// "at:" functions and frames up to the next heading,
+/// I the next instruction line, C the next stack heading, O the next heading
 /// of an earlier event, S the frames up to the next heading, T the next entry of a timer interrupt, U as I
 /// but only the last one before the next heading.
 struct Format {
@@ -33,18 +37,28 @@ struct Format {
   SkipSet skip = SkipSet::kNone;
   bool stack_expected = true;  ///< Without any stack the report is cut.
   bool corrupted = false;      ///< This shape is what remains of a mixed or cut message.
+  int named = -1;           ///< Which capture is a function that step H takes.
   std::string_view type = {};  ///< Overrides what the title says.
-  /// Taken off the name of the function to blame for a further title; see title.h.
 };
 
 /// A text by which a crash message makes itself known, and what it may be.
 struct Header {
   std::string_view needle;
-  /// The needle counts only at the front of the message, behind a tag such as "watchdog: " at most.
-  bool front_only = false;
+  /// Where in the line the needle counts.
+  enum class Place : uint8_t {
+    kAnywhere,       ///< At the beginning of a word.
+    kInWord,         ///< Anywhere at all.
+    kFront,          ///< First, behind a tag such as "watchdog: " at most.
+    kFrontOrDevice,  ///< First or behind a device's name, "usb 5-1: ".
+  };
+  Place place = Place::kAnywhere;
   std::span<const Format> formats;
   /// Lines that hold one of these are not crashes.
   std::span<const std::string_view> ignores;
+  /// Belongs to the message before it, if there is one, rather than ending it: what a trap or panic adds.
+  bool continues = false;
+  /// Counts only on lines of the kernel, in a log that marks those.
+  bool kernel_only = false;
 };
 
 /// All headers, in the order in which they are tried on a line.

@@ -17,5 +17,6 @@ std::span<const Format> Fault();
 std::span<const Format> Ubsan();
 std::span<const Format> Panic();
 std::span<const Format> Other();
+std::span<const Format> Rust();
 
 }  // namespace kiln::crash::formats

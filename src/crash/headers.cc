@@ -1,6 +1,4 @@
 // Which texts begin a crash message, and which only look like one.
-#include <array>
-
 #include "crash/format.h"
 #include "crash/formats.h"
 
@@ -8,65 +6,59 @@ namespace kiln::crash {
 namespace {
 
 // Informational lines that carry a header's words.
-constexpr std::string_view kBugIgnores[] = {"ODEBUG:", "DEBUG:"};
-constexpr std::string_view kWarningIgnores[] = {"WARNING: /etc/ssh/moduli",
-                                                "WARNING: the mand mount option",
-                                                "WARNING: kernel not compiled with",
-                                                "WARNING: Unprivileged eBPF",
-                                                "WARNING: See https://",
-                                                "WARNING: Reset corrupted AGFL",
-                                                "WARNING: [ipt_dummy",
-                                                "unmatched",
-                                                "WARNING: ip vti",
-                                                "WARNING: fbcon: Driver"};
-constexpr std::string_view kInfoIgnores[] = {"INFO: lockdep is turned off",
-                                             "INFO: Stall ended before state dump start",
-                                             "INFO: NMI handler",
-                                             "(handler was",
-                                             "INFO: recovery required",
-                                             "INFO: Slab 0x",
-                                             "INFO: Object 0x0000",
-                                             "blocked on a mutex",
-                                             "blocked on a semaphore",
-                                             "blocked on an rw-semaphore",
-                                             "is blocked on"};
+constexpr std::string_view kWarningIgnores[] = {
+    "WARNING: /etc/ssh/moduli",
+    "WARNING: the mand mount option",
+    "WARNING: workqueue cpumask: online intersect",
+};
+constexpr std::string_view kInfoIgnores[] = {
+    "INFO: lockdep is turned off", "INFO: Stall ended before state dump start", "INFO: NMI handler",
+    "INFO: recovery required", "blocked on a mutex", "blocked on a semaphore", "blocked on an rw-semaphore",
+    "is blocked on", "<writer> blocked on", "<reader> blocked on"};
+// User space's traps go by the task's name: "traps: foo[12] general protection fault ip:...".
+constexpr std::string_view kFaultIgnores[] = {"GPF could be caused by", " ip:"};
 
-const std::array<Header, 32>& Table() {
-  static const std::array<Header, 32> kTable = {{
-      {"BUG kmalloc-", false, formats::SlabBug(), {}},
-      {"kernel BUG", false, formats::KernelBug(), {}},
-      {"Kernel BUG", false, formats::KernelBug(), {}},
-      {"Kernel bug detected", false, formats::KernelBug(), {}},
-      {"BUG:", false, formats::Bug(), kBugIgnores},
-      {"WARNING:", true, formats::Warning(), kWarningIgnores},
-      {"INFO:", true, formats::Info(), kInfoIgnores},
-      {"nable to handle kernel", false, formats::Unable(), {}},
-      {"general protection fault:", false, formats::Fault(), {}},
-      {"general protection fault,", false, formats::Fault(), {}},
-      {"stack segment: ", false, formats::Fault(), {}},
-      {"PANIC: double fault", false, formats::Fault(), {}},
-      {"Unhandled fault:", false, formats::Fault(), {}},
-      {"Internal error:", false, formats::Fault(), {}},
-      {"Alignment trap:", false, formats::Fault(), {}},
-      {"kernel stack overflow", false, formats::Fault(), {}},
-      {"divide error: ", false, formats::Fault(), {}},
-      {"invalid opcode: ", false, formats::Fault(), {}},
-      {"int3: ", false, formats::Fault(), {}},
-      {"UBSAN:", false, formats::Ubsan(), {}},
-      {"Kernel panic", false, formats::Panic(), {}},
-      {"unregister_netdevice: waiting for", false, formats::Other(), {}},
-      {"trusty: panic", false, formats::Other(), {}},
-      {"Busy inodes after unmount", false, formats::Other(), {}},
-      {"Close: file count is 0", false, formats::Other(), {}},
-      {"panic: Sentry detected", false, formats::Other(), {}},
-      {"SYZFAIL:", false, formats::Other(), {}},
-      {"SYZFATAL:", false, formats::Other(), {}},
-      {"fatal error: ", true, formats::Other(), {}},
-      {"panic: ", true, formats::Other(), {}},
-      {"control protection: ", false, formats::Fault(), {}},
-      {"alignment check: ", false, formats::Fault(), {}},
-  }};
-  return kTable;
+std::vector<Header> MakeHeaders() {
+  using enum Header::Place;
+  const auto fault = formats::Fault();
+  return {
+      {.needle = "BUG kmalloc-", .formats = formats::SlabBug()},
+      {.needle = "kernel BUG", .formats = formats::KernelBug()},
+      {.needle = "Kernel BUG", .formats = formats::KernelBug()},
+      {.needle = "Kernel bug detected", .formats = formats::KernelBug()},
+      {.needle = "BUG:", .formats = formats::Bug()},
+      {.needle = "WARNING:", .place = kFrontOrDevice, .formats = formats::Warning(), .ignores = kWarningIgnores, .kernel_only = true},
+      {.needle = "INFO:", .place = kFront, .formats = formats::Info(), .ignores = kInfoIgnores, .kernel_only = true},
+      {.needle = "nable to handle kernel", .place = kInWord, .formats = formats::Unable()},
+      {.needle = "general protection fault:", .formats = fault, .ignores = kFaultIgnores},
+      {.needle = "general protection fault,", .formats = fault, .ignores = kFaultIgnores},
+      {.needle = "general protection fault for", .formats = fault, .ignores = kFaultIgnores},
+      {.needle = "stack segment: ", .formats = fault},
+      {.needle = "PANIC: double fault", .formats = fault, .continues = true},
+      {.needle = "Unhandled fault:", .formats = fault},
+      {.needle = "Internal error:", .formats = fault, .continues = true},
+      {.needle = "Alignment trap:", .formats = fault},
+      {.needle = "divide error: ", .formats = fault},
+      {.needle = "divide_error: ", .formats = fault},
+      {.needle = "invalid opcode: ", .formats = fault, .continues = true},
+      {.needle = "int3: ", .formats = fault},
+      {.needle = "control protection fault: ", .formats = fault},
+      {.needle = "alignment check: ", .formats = fault},
+      {.needle = "invalid TSS: ", .formats = fault},
+      {.needle = "segment not present: ", .formats = fault},
+      {.needle = "UBSAN:", .formats = formats::Ubsan()},
+      {.needle = "Kernel panic", .formats = formats::Panic(), .continues = true},
+      {.needle = "rust_kernel: panicked at ", .formats = formats::Rust()},
+      {.needle = "unregister_netdevice: waiting for", .formats = formats::Other(), .continues = true},
+      {.needle = "trusty: panic", .formats = formats::Other()},
+      {.needle = "Busy inodes after unmount", .formats = formats::Other()},
+      {.needle = "Close: file count is ", .formats = formats::Other()},
+      {.needle = "panic: Sentry detected", .formats = formats::Other()},
+      {.needle = "SYZFAIL:", .formats = formats::Other()},
+      {.needle = "SYZFATAL:", .formats = formats::Other()},
+      {.needle = "fatal error: ", .place = kFront, .formats = formats::Other()},
+      {.needle = "panic: ", .place = kFront, .formats = formats::Other()},
+  };
 }
 
 bool IsWord(char c) {
@@ -74,8 +66,9 @@ bool IsWord(char c) {
          c == '\'' || c == '-';
 }
 
-constexpr std::string_view kTags[] = {"watchdog: ", "NMI watchdog: ", "rcu: ", "[ ", "login: "};
+constexpr std::string_view kTags[] = {"watchdog: ", "NMI watchdog: ", "rcu: ", "[ ", "login: ", "traps: "};
 
+/// Nothing but a tag of the kernel's stands before the header.
 bool AtFront(std::string_view before) {
   while (!before.empty() && (before.front() == ' ' || before.front() == '\t')) before.remove_prefix(1);
   if (before.empty()) return true;
@@ -85,26 +78,54 @@ bool AtFront(std::string_view before) {
   return false;
 }
 
+/// dev_printk()'s "driver device: ", where the device's name is a bus address: "usb 5-1: ".
+bool BehindDevice(std::string_view before) {
+  if (!before.ends_with(": ")) return false;
+  before.remove_suffix(2);
+  const size_t blank = before.find(' ');
+  if (blank == std::string_view::npos || before.find(' ', blank + 1) != std::string_view::npos) return false;
+  const std::string_view device = before.substr(blank + 1);
+  return !device.empty() && device.find_first_not_of("0123456789abcdef:.-") == std::string_view::npos;
+}
+
+bool Shows(const Header& header, std::string_view line) {
+  const size_t at = line.find(header.needle);
+  if (at == std::string_view::npos) return false;
+  const std::string_view before = line.substr(0, at);
+  switch (header.place) {
+    case Header::Place::kInWord: break;
+    case Header::Place::kAnywhere:
+      if (at > 0 && IsWord(before.back())) return false;
+      break;
+    case Header::Place::kFront:
+      if (!AtFront(before)) return false;
+      break;
+    case Header::Place::kFrontOrDevice:
+      if (!AtFront(before) && !BehindDevice(before)) return false;
+      break;
+  }
+  for (const auto ignore : header.ignores) {
+    if (line.find(ignore) != std::string_view::npos) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 const Header* RebootHeader() {
-  static constexpr Format kReboot[] = {
-      {.pattern = "{$}", .title = "unexpected kernel reboot", .stack_expected = false}};
-  static constexpr Header kHeader = {"", false, kReboot, {}};
+  static constexpr Format kReboot[] = {{.pattern = "{$}", .title = "unexpected kernel reboot", .stack_expected = false}};
+  static constexpr Header kHeader = {.needle = "", .formats = kReboot};
   return &kHeader;
 }
 
-std::span<const Header> Headers() { return Table(); }
+std::span<const Header> Headers() {
+  static const std::vector<Header> kHeaders = MakeHeaders();
+  return kHeaders;
+}
 
 const Header* FindHeader(std::string_view line) {
   for (const Header& header : Headers()) {
-    const size_t at = line.find(header.needle);
-    if (at == std::string_view::npos) continue;
-    if (at > 0 && IsWord(line[at - 1]) && header.needle[0] != 'n') continue;
-    if (header.front_only && !AtFront(line.substr(0, at))) continue;
-    bool ignored = false;
-    for (const auto ignore : header.ignores) ignored = ignored || line.find(ignore) != std::string_view::npos;
-    if (!ignored) return &header;
+    if (Shows(header, line)) return &header;
   }
   return nullptr;
 }

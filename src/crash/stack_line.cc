@@ -121,18 +121,12 @@ bool ReadArmFrame(std::string_view text, StackLine& out) {
   if (n == 0) return false;
   std::string_view tail = inner.substr(n);
   if (!tail.empty() && tail.front() != '.' && tail.front() != '+') return false;
-  if (const size_t plus = tail.find("+0x"); plus != std::string_view::npos) {
-    tail.remove_prefix(plus + 3);
-    out.offset = ReadHex(tail);
-    if (Take(tail, "/0x")) out.size = ReadHex(tail);
-  }
   std::string_view caller = text.substr(from + 6);
   TakeAddress(caller);
   SkipBlanks(caller);
   Take(caller, "(");
-  if (caller.empty() || (!IsName(caller.front()))) return false;
-  out.function = inner.substr(0, n);
-  return true;
+  // Only the caller has an offset; the inner function is the caller of the line before, or where the CPU was.
+  return ReadFunction(caller, out);
 }
 
 constexpr std::array<std::string_view, 9> kInstructionHeads = {
@@ -159,6 +153,17 @@ bool ReadInstruction(std::string_view text, StackLine& out) {
   return true;
 }
 
+/// "ffff88 (&lock){+.+.}-{3:3}, at: foo+0x1/0x2", in old kernels with "[<addr>]" before the name.
+bool ReadLockAt(std::string_view text, StackLine& out) {
+  const size_t at = text.rfind(" at: ");
+  if (at == std::string_view::npos) return false;
+  text.remove_prefix(at + 5);
+  if (TakeAddress(text)) SkipBlanks(text);
+  if (!ReadFunction(text, out)) return false;
+  out.kind = StackLine::Kind::kLockAt;
+  return true;
+}
+
 constexpr std::array<std::string_view, 14> kOwnerStarts = {"Allocated:",
                                                            "Allocated by task ",
                                                            "Freed:",
@@ -177,14 +182,18 @@ constexpr std::array<std::string_view, 14> kOwnerStarts = {"Allocated:",
 StackLine::Kind ReadStart(std::string_view line) {
   if (line.find("race:") != std::string_view::npos) {
     for (const std::string_view word :
-         {"Call Trace:", "Call trace:", "Backtrace:", "BackTrace:", "backtrace:"}) {
+         {"Call Trace:", "Call trace:", "Backtrace:", "BackTrace:"}) {
       if (line.find(word) != std::string_view::npos) return StackLine::Kind::kStart;
     }
   }
   std::string_view text = line;
   SkipBlanks(text);
   if (text.empty()) return StackLine::Kind::kOther;
-  if (text.starts_with("</TASK>") || text.starts_with("---[ end")) return StackLine::Kind::kEnd;
+  if (text.starts_with("backtrace:") || text.starts_with("backtrace (crc ")) return StackLine::Kind::kStart;
+  if (text.starts_with("... which became ") && text.find("-safe at:") != std::string_view::npos)
+    return StackLine::Kind::kLockUse;
+  if (text.starts_with("</TASK>")) return StackLine::Kind::kTaskEnd;
+  if (text.starts_with("---[ end")) return StackLine::Kind::kEnd;
   const char c = text.front();
   if (c != 'A' && c != 'F' && c != 'U' && c != 'L' && c != 'S' && c != 'a' && c != 'f')
     return StackLine::Kind::kOther;
@@ -211,7 +220,7 @@ StackLine ReadStackLine(std::string_view line) {
   std::string_view text = line;
   SkipBlanks(text);
   if (text.empty()) return out;
-  if (ReadInstruction(text, out)) return out;
+  if (ReadInstruction(text, out) || ReadLockAt(text, out)) return out;
   while (text.starts_with(
       '<')) {  // "<IRQ>", "<EOI>", "<TASK>", "<NMI>" share a line with a frame in old kernels.
     const size_t end = text.substr(0, 24).find('>');

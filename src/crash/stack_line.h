@@ -10,11 +10,14 @@ struct StackLine {
   enum class Kind : uint8_t {
     kOther,
     kFrame,        ///< A function on a stack.
+    kLockAt,       ///< Where a lock was taken: "(&lock){+.+.}, at: foo+0x1/0x2".
     kInstruction,  ///< Where the CPU was: "RIP: 0010:foo+0x1/0x2", "pc : foo+...", "PC is at", "NIP [", "epc
                    ///< :".
     kStart,        ///< "Call Trace:" and its like; frames follow.
     kOwnerStart,  ///< "Allocated by task 12:", "Uninit was created at:": a stack of an earlier event follows.
-    kEnd,         ///< "</TASK>", "---[ end trace": the stack is over.
+    kLockUse,      ///< lockdep's "... which became HARDIRQ-irq-safe at:"; frames follow.
+    kTaskEnd,      ///< "</TASK>": the stack of the task is over.
+    kEnd,          ///< "---[ end trace": the message is over.
   };
   Kind kind = Kind::kOther;
   std::string_view function;  ///< Without ".isra.0"; empty for a bare address.

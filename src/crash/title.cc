@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "base/strings.h"
+
 namespace kiln::crash {
 namespace {
 
@@ -27,6 +29,12 @@ size_t OffsetLength(std::string_view text) {
     if (m > 0) length += 3 + m;
   }
   return length;
+}
+
+/// What stands for a capture in a title; a message that breaks off behind its header has nothing to say.
+std::string_view Captured(std::string_view text) {
+  const std::string_view trimmed = Trim(text);
+  return trimmed.empty() ? "corrupted" : trimmed;
 }
 
 }  // namespace
@@ -75,22 +83,20 @@ std::string NormalizeTitle(std::string_view title) {
   return out;
 }
 
-std::string CanonicalFunction(std::string_view function) {
-  static constexpr std::array<std::string_view, 12> kSyscallPrefixes = {
+std::string CanonicalFunction(std::string_view function, Choice choice) {
+  static constexpr std::array<std::string_view, 11> kSyscallPrefixes = {
       "__x64_sys_",   "__x64_compat_sys_",   "__ia32_sys_",      "__ia32_compat_sys_",
       "__arm64_sys_", "__arm64_compat_sys_", "__s390x_sys_",     "__s390_sys_",
-      "__riscv_sys_", "__se_sys_",           "__se_compat_sys_", "SyS_"};
+      "__riscv_sys_", "__se_sys_",           "__se_compat_sys_"};
   for (const auto prefix : kSyscallPrefixes) {
     if (function.starts_with(prefix)) return "sys_" + std::string(function.substr(prefix.size()));
   }
-  if (function.starts_with("SYSC_")) return "sys_" + std::string(function.substr(5));
-  for (const std::string_view prefix : {"__do_sys_", "__do_compat_sys_"}) {
+  for (const std::string_view prefix : {"SyS_", "SYSC_", "compat_SyS_", "C_SYSC_", "__do_sys_", "__do_compat_sys_"}) {
     if (function.starts_with(prefix)) return std::string(function.substr(prefix.size()));
   }
-  if (function.find("synchronize_rcu") != std::string_view::npos ||
-      function.find("synchronize_srcu") != std::string_view::npos)
+  if (choice == Choice::kHang && function.find("synchronize_") != std::string_view::npos && function.find("cu") != std::string_view::npos)
     return "synchronize_rcu";
-  if (function.starts_with("smp_call_function")) return "smp_call_function";
+  if (choice == Choice::kStall && function.starts_with("smp_call_function")) return "smp_call_function";
   return std::string(function);
 }
 
@@ -105,7 +111,7 @@ std::string FillTitle(std::string_view shape, const Captures& captures, std::str
       else if (place == 'O')
         out += origin;
       else if (IsDigit(place) && static_cast<size_t>(place - '0') < captures.count)
-        out += captures.text[static_cast<size_t>(place - '0')];
+        out += Captured(captures.text[static_cast<size_t>(place - '0')]);
       i += 2;
       continue;
     }

@@ -17,7 +17,8 @@ std::string NormalizeTitle(std::string_view title);
 
 /// Names under which the same function goes: "__x64_sys_foo" and "SyS_foo" are "sys_foo",
 /// "synchronize_rcu_expedited" is "synchronize_rcu". Returns the name for the title.
-std::string CanonicalFunction(std::string_view function);
+/// Only hangs and stalls join the variants of synchronize_rcu() and smp_call_function().
+std::string CanonicalFunction(std::string_view function, Choice choice);
 
 /// `shape` with {0}..{5} from the captures, {F} the function to blame, {O} the origin.
 std::string FillTitle(std::string_view shape, const Captures& captures, std::string_view function,

@@ -1,6 +1,9 @@
 #include "crash/trace.h"
 
 #include <algorithm>
+#include <string>
+
+#include "crash/demangle.h"
 
 namespace kiln::crash {
 namespace {
@@ -8,32 +11,44 @@ namespace {
 using Kind = StackLine::Kind;
 
 bool IsStart(const StackLine& line) { return line.kind == Kind::kStart || line.kind == Kind::kOwnerStart; }
+/// Inlined functions are seen in symbolized logs only; a title must not depend on that.
 bool HasFunction(const StackLine& line) {
-  return (line.kind == Kind::kFrame || line.kind == Kind::kInstruction) && !line.function.empty();
+  return !line.is_inline && (line.kind == Kind::kFrame || line.kind == Kind::kInstruction) && !line.function.empty();
 }
 
 /// All functions that a plan finds, those that are never to blame left out. Fault injection's stack ends it.
-std::vector<std::string_view> Collect(std::string_view plan, const std::vector<StackLine>& lines, size_t at,
-                                      size_t end, SkipSet skip) {
-  std::vector<std::string_view> found;
-  const auto take = [&](const StackLine& line) {
-    if (!NeverBlamed(line.function, skip)) found.push_back(line.function);
+std::vector<std::string> Collect(std::string_view plan, std::string_view named,
+                                      const std::vector<StackLine>& lines, size_t end, SkipSet skip) {
+  std::vector<std::string> found;
+  const auto take = [&](std::string_view function) {
+    std::string name = Demangle(function);
+    if (!NeverBlamed(name, skip)) found.push_back(std::move(name));
   };
+  size_t at = 0;
   for (const char step : plan) {
+    if (step == 'H') {
+      if (!named.empty()) take(named);
+      continue;
+    }
     for (; at < end; ++at) {
       const StackLine& line = lines[at];
       if (HasFunction(line) && IsFaultInjection(line.function)) return found;
       if (step == 'S') {
-        if (IsStart(line)) break;
-        if (HasFunction(line)) take(line);
+        if (IsStart(line) || line.kind == Kind::kEnd) break;
+        if (HasFunction(line)) take(line.function);
         continue;
       }
-      const bool hit = (step == 'I' && line.kind == Kind::kInstruction) ||
-                       (step == 'C' && line.kind == Kind::kStart) ||
-                       (step == 'O' && line.kind == Kind::kOwnerStart) ||
+      if (step == 'L') {
+        if (line.kind == Kind::kStart) break;
+        if (HasFunction(line) || line.kind == Kind::kLockAt) take(line.function);
+        continue;
+      }
+      const bool hit = (step == 'I' && line.kind == Kind::kInstruction && HasFunction(line)) ||
+                       (step == 'C' && line.kind == Kind::kStart) || (step == 'O' && line.kind == Kind::kOwnerStart) ||
+                       (step == 'B' && line.kind == Kind::kLockUse) ||
                        (step == 'T' && line.kind == Kind::kFrame && IsTimerInterrupt(line.function));
       if (!hit) continue;
-      if (step == 'I') take(line);
+      if (step == 'I') take(line.function);
       ++at;
       break;
     }
@@ -41,23 +56,24 @@ std::vector<std::string_view> Collect(std::string_view plan, const std::vector<S
   return found;
 }
 
-std::string_view ChooseStall(const std::vector<std::string_view>& functions) {
-  std::string_view before;
-  for (const auto function : functions) {
+/// The function that a dispatcher called, else the system call that is being busy, else the top.
+std::string ChooseStall(const std::vector<std::string>& functions) {
+  std::string before;
+  for (const auto& function : functions) {
+    if (function.starts_with("smp_call_function")) return function;
     if (IsDispatcher(function)) {
-      if (!before.empty()) return before;
-      continue;
+      return before.empty() ? function : before;
     }
+    if (IsSystemCall(function)) return function;
     before = function;
   }
   return functions.front();
 }
 
-std::string_view ChooseHang(const std::vector<std::string_view>& functions) {
-  for (const auto function : functions) {
-    if (function.find("synchronize_") != std::string_view::npos ||
-        function.find("rtnl_lock") != std::string_view::npos)
-      return function;
+/// Who waits for a grace period or for the big network lock waits for nothing of its own.
+std::string ChooseHang(const std::vector<std::string>& functions) {
+  for (const auto& function : functions) {
+    if (function.find("synchronize_") != std::string_view::npos || function == "rtnl_lock") return function;
   }
   return functions.front();
 }
@@ -71,12 +87,12 @@ std::vector<StackLine> ReadStackLines(const std::vector<std::string_view>& lines
   return out;
 }
 
-std::string_view ChooseFunction(const Format& format, const std::vector<StackLine>& lines, size_t first,
-                                size_t count) {
+std::string ChooseFunction(const Format& format, std::string_view named, const std::vector<StackLine>& lines,
+                           size_t count) {
   const size_t end = std::min(count, lines.size());
   for (const auto plan : format.plans) {
     if (plan.empty()) break;
-    const auto functions = Collect(plan, lines, first, end, format.skip);
+    const auto functions = Collect(plan, named, lines, end, format.skip);
     if (functions.empty()) continue;
     if (format.choice == Choice::kStall) return ChooseStall(functions);
     if (format.choice == Choice::kHang) return ChooseHang(functions);
@@ -85,9 +101,9 @@ std::string_view ChooseFunction(const Format& format, const std::vector<StackLin
   return {};
 }
 
-std::string_view ChooseOrigin(const std::vector<StackLine>& lines, size_t count, SkipSet skip) {
-  const auto functions = Collect("OS", lines, 0, std::min(count, lines.size()), skip);
-  return functions.empty() ? std::string_view() : functions.front();
+std::string ChooseOrigin(const std::vector<StackLine>& lines, size_t count, SkipSet skip) {
+  const auto functions = Collect("OS", {}, lines, std::min(count, lines.size()), skip);
+  return functions.empty() ? std::string() : functions.front();
 }
 
 }  // namespace kiln::crash

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,11 +12,12 @@ namespace kiln::crash {
 /// Reads the stack lines of all of `lines`, once, for the steps below.
 std::vector<StackLine> ReadStackLines(const std::vector<std::string_view>& lines);
 
-/// The function that `format` blames among the first `count` of `lines`, or empty.
-std::string_view ChooseFunction(const Format& format, const std::vector<StackLine>& lines, size_t first,
-                                size_t count);
+/// The function that `format` blames among the first `count` of `lines`, or empty. `named` is the one that the
+/// message's own words name, or empty.
+std::string ChooseFunction(const Format& format, std::string_view named, const std::vector<StackLine>& lines,
+                           size_t count);
 
 /// The function to blame for an earlier event, "Uninit was created at:" and its like, or empty.
-std::string_view ChooseOrigin(const std::vector<StackLine>& lines, size_t count, SkipSet skip);
+std::string ChooseOrigin(const std::vector<StackLine>& lines, size_t count, SkipSet skip);
 
 }  // namespace kiln::crash
