@@ -5,9 +5,10 @@
 #include "base/check.h"
 #include "config/settings.h"
 
+namespace kiln::config {
+
 // Any text is either read or has mistakes; what was read can be layered.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace kiln::config;  // NOLINT(google-build-using-namespace)
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   Sources sources;
   sources.current = {.folder = "/w", .home = "/home/u"};
@@ -19,3 +20,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const Mistake& mistake : layered.mistakes) KILN_CHECK(!mistake.Text().empty());
   return 0;
 }
+
+}  // namespace kiln::config
