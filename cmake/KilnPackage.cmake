@@ -1,7 +1,6 @@
 # What `cmake --install` puts in a prefix, and the Debian package made of it.
 # kiln looks for its agent relative to itself, so the prefix can be anywhere and can be moved.
 if(TARGET kiln)
-  install(TARGETS kiln RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
   # Written by kiln itself, from the same tables as its --help.
   set(generated "${CMAKE_BINARY_DIR}/generated")
   file(MAKE_DIRECTORY "${generated}")

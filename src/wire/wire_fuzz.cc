@@ -7,8 +7,8 @@
 
 #include "wire/wire.h"
 
+namespace kiln::wire {
 namespace {
-using namespace kiln::wire;  // NOLINT(google-build-using-namespace): the whole target is about it.
 
 template <template <class> class M>
 void Both(std::string_view payload) {
@@ -62,3 +62,4 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   DecodeAll(bytes);
   return 0;
 }
+}  // namespace kiln::wire

@@ -98,6 +98,17 @@ class Tree(unittest.TestCase):
         self.write("src/run/run.cc", '// system("x")\nint file_system(int);\nauto s = "popen(";\nint b = host.system();\n')
         self.assertEqual(self.findings(), [])
 
+    def test_a_variable_of_that_name_is_no_call(self):
+        self.write("src/run/run.cc", "void F() {\n  Apt system(fetch, false);\n}\n")
+        self.assertEqual(self.findings(), [])
+
+    def test_the_agent_looks_in_its_own_folder(self):
+        self.write("docs/layers.toml", '[rooms]\nbase = []\nsys = []\nrun = []\nagent = []\n')
+        self.write("guest/agent/README.md", "# agent\n")
+        self.write("guest/agent/link.h", "#pragma once\n")
+        self.write("guest/agent/main.cc", '#include "link.h"\n#include "base/error.h"\n')
+        self.assert_one("guest/agent/main.cc:2:", "agent may not lean on base")
+
     def test_a_long_file_is_a_warning(self):
         self.write("src/run/run.cc", "\n" * 501)
         findings, warnings = check_layers.check(self.root)
