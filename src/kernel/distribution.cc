@@ -128,9 +128,9 @@ class Apt {
 Result<> FetchByApt(const Fetch& fetch, const std::string& meta) {
   // First with the lists that the system has; where there are none (a fresh container) or they are too old to
   // name a file that still exists, with lists of our own.
-  Apt system(fetch, false);
-  if (const auto names = system.Names(meta)) {
-    const auto downloaded = system.Download(*names);
+  Apt of_host(fetch, false);
+  if (const auto names = of_host.Names(meta)) {
+    const auto downloaded = of_host.Download(*names);
     if (downloaded) return {};
     fetch.log.Warning("with the system's package lists: {}", downloaded.error().Text());
   }
