@@ -148,6 +148,8 @@ Failure Channel::StartTransfer(Body body, const void* request, bool input, bool 
 
 int Channel::output_fd(int index, const Outbox& outbox, const LinkLimits& limits) const {
   const Output& output = out_[index];
+  // A terminal echoes before the command runs, but Started comes first.
+  if (request_ == wire::Type::kExec && status_ >= 0) return -1;
   if (output.fd < 0 || output.credit == 0 || outbox.size() > limits.queue || outbox.DataRoom() == 0)
     return -1;
   return output.fd;

@@ -97,7 +97,9 @@ Failure SwitchRoot(const wire::SwitchRootOf<Owner>& request) {
     // Not every root has each folder, and not each is mounted here.
     if (stat(folder, &info) != 0 || info.st_dev == old_root.st_dev) continue;
     mkdir(moved, 0755);
-    if (mount(folder, moved, nullptr, MS_MOVE, nullptr) != 0 && errno != ENOENT)
+    if (mount(folder, moved, nullptr, MS_MOVE, nullptr) == 0 || errno == ENOENT) continue;
+    // What a user namespace inherited cannot be moved, but shown in a second place.
+    if (mount(folder, moved, nullptr, MS_BIND | MS_REC, nullptr) != 0)
       return Failed(errno, "move ", folder, " to ", moved);
   }
   if (chdir(path.get()) != 0 || mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || chroot(".") != 0 ||
@@ -120,7 +122,8 @@ Failure LoadModule(const wire::LoadModuleOf<Owner>& request, const Roots& roots)
   const int error = result == 0 || errno == EEXIST ? 0 : errno;
   Close(fd);
   // finit_module's ENOENT is not about the file, which is open.
-  if (error == ENOENT) return Failed(error, what.view(), ", which needs a symbol of a module that is not loaded");
+  if (error == ENOENT)
+    return Failed(error, what.view(), ", which needs a symbol of a module that is not loaded");
   return error == 0 ? Failure() : Failure{error, what};
 }
 

@@ -49,7 +49,10 @@ Failure TakeIdentity(const wire::ExecOf<Owner>& request) {
   if (request.groups.count > sizeof(groups) / sizeof(groups[0]))
     return Failed(EINVAL, "take ", uint64_t{request.groups.count}, " supplementary groups");
   for (uint32_t i = 0; i < request.groups.count; ++i) groups[i] = request.groups.At(i);
-  if (setgroups(request.groups.count, groups) != 0) return Failed(errno, "take the supplementary groups");
+  // A user namespace may forbid this even to its root, who loses nothing by keeping what groups there are.
+  const bool keep = request.groups.count == 0 && request.uid == 0;
+  if (setgroups(request.groups.count, groups) != 0 && !(errno == EPERM && keep))
+    return Failed(errno, "take the supplementary groups");
   if (setgid(request.gid) != 0) return Failed(errno, "take group ", uint64_t{request.gid});
   if (setuid(request.uid) != 0) return Failed(errno, "become user ", uint64_t{request.uid});
   return {};
