@@ -6,6 +6,7 @@
 #include "crash/corrupt.h"
 #include "crash/details.h"
 #include "crash/format.h"
+#include "crash/guilty.h"
 #include "crash/title.h"
 #include "crash/trace.h"
 
@@ -100,6 +101,7 @@ Report Analyze(const Excerpt& excerpt) {
       reading.reason = FindCorruption(report.title, *reading.format, message.own, stack_lines);
     report.corrupted = !reading.reason.empty();
     report.corrupted_reason = reading.reason;
+    report.guilty_file = GuiltyFile(message, stack_lines, *reading.format);
     report.type = reading.format->type.empty() ? TypeOfTitle(report.title) : reading.format->type;
   }
   ReadDetails(message, stack_lines, report);

@@ -313,7 +313,7 @@ constexpr std::string_view kAllocator[] = {"*kmalloc*",
                                            "dma_alloc*",
                                            "free_unref_page*",
                                            
-                                           "free_pages*",
+                                           "free_pages*", "__free_pages_ok", "__free_one_page", "free_the_page", "free_large_kmalloc", "__free_slab*",
                                            "free_frozen_page*",
                                            "folio_alloc*",
                                            "__folio_alloc*",

@@ -11,11 +11,6 @@ namespace {
 
 using console::Milestone;
 
-// A report may look at this many lines per line of log, plus a start-up sum that lets short logs be read
-// whole.
-constexpr uint64_t kBudgetPerLine = 24;
-constexpr uint64_t kBudgetAtStart = 400'000;
-
 bool IsFirmware(std::string_view text) {
   for (const std::string_view word :
        {"SeaBIOS (", "iPXE ", "GRUB", "early console in ", "Booting from ", "UEFI ", "U-Boot ", "OpenSBI "}) {
@@ -52,19 +47,20 @@ const Header* Detector::SeeBoot(const console::Record& record) {
 }
 
 void Detector::OnRecord(const console::Record& record) {
-  budget_ = std::min(budget_ + kBudgetPerLine, kBudgetAtStart);
   has_prefixes_ = has_prefixes_ || record.from_kernel;
   const Header* header = FindHeader(record.text);
   if (header != nullptr && header->kernel_only && has_prefixes_ && !record.from_kernel) header = nullptr;
   if (record.text.starts_with("** replaying previous printk message **")) TakeBack();
   if (const Header* reboot = SeeBoot(record); reboot != nullptr && header == nullptr) header = reboot;
   Keep(record, header);
-  for (Open& open : open_) open.bytes += record.text.size() + 1;
   if (header != nullptr) Begin(record);
+  bytes_ += record.text.size() + 1;
   if (!open_.empty()) CheckSettled(record);
-  while (!open_.empty() &&
-         (next_sequence_ - open_.front().sequence > kMaxLines || open_.front().bytes > kMaxBytes))
-    CloseFirst();
+  while (!open_.empty() && IsFinal(open_.front())) CloseFirst();
+}
+
+bool Detector::IsFinal(const Open& open) const {
+  return next_sequence_ - open.sequence > kMaxLines || bytes_ - open.bytes > kMaxBytes || open_.size() > kMaxOpen;
 }
 
 void Detector::Keep(const console::Record& record, const Header* header) {
@@ -93,7 +89,12 @@ void Detector::Begin(const console::Record& record) {
   beginning.text = record.text;
   beginning.panic = record.milestone == Milestone::kPanic;
   sink_.OnBegin(beginning);
-  open_.push_back({next_sequence_ - 1, 0, false});
+  if (begun_ >= kMaxReports) {
+    ++dropped_;
+    return;
+  }
+  ++begun_;
+  open_.push_back({next_sequence_ - 1, bytes_, false});
 }
 
 /// A console that has just been switched on repeats the message that it broke off.
@@ -101,6 +102,7 @@ void Detector::TakeBack() {
   if (open_.empty() || open_.back().sequence + 1 != next_sequence_) return;
   window_.back().header = nullptr;
   open_.pop_back();
+  --begun_;
 }
 
 void Detector::CheckSettled(const console::Record& record) {
@@ -136,19 +138,11 @@ Report Detector::Analyze(const Open& open) const {
 }
 
 void Detector::CloseFirst() {
-  const Open open = open_.front();
-  const uint64_t cost = next_sequence_ - open.sequence + 100;
-  if (cost > budget_) {
-    ++dropped_;
-  } else {
-    budget_ -= cost;
-    sink_.OnReport(Analyze(open));
-  }
+  sink_.OnReport(Analyze(open_.front()));
   open_.pop_front();
 }
 
 void Detector::Finish() {
-  budget_ = std::max(budget_, kBudgetAtStart);
   while (!open_.empty()) CloseFirst();
 }
 

@@ -41,6 +41,9 @@ class Detector final : public console::RecordSink {
   static constexpr size_t kMaxLines = 2'000;
   static constexpr size_t kMaxBytes = 256 * 1024;
   static constexpr size_t kContextLines = 32;
+  static constexpr uint64_t kMaxReports = 4'096;
+  /// A report is final once this many messages have begun after it.
+  static constexpr size_t kMaxOpen = 24;
 
   /// `sink` must outlive the detector.
   explicit Detector(CrashSink& sink) : sink_(sink) {}
@@ -60,7 +63,7 @@ class Detector final : public console::RecordSink {
  private:
   struct Open {
     uint64_t sequence = 0;  ///< Of the header line.
-    uint64_t bytes = 0;     ///< Of log since then.
+    uint64_t bytes = 0;     ///< Of log before it.
     bool settled = false;
   };
 
@@ -70,14 +73,15 @@ class Detector final : public console::RecordSink {
   void TakeBack();
   void CheckSettled(const console::Record& record);
   void CloseFirst();
+  bool IsFinal(const Open& open) const;
   Report Analyze(const Open& open) const;
 
   CrashSink& sink_;
   std::deque<LogLine> window_;
   uint64_t next_sequence_ = 0;  ///< Of the line that comes next; window_ ends before it.
   std::deque<Open> open_;
-  uint64_t window_bytes_ = 0;
-  uint64_t budget_ = 0;  ///< Lines of analysis that may still be spent.
+  uint64_t bytes_ = 0;  ///< Of log read.
+  uint64_t begun_ = 0;
   uint64_t dropped_ = 0;
   bool has_prefixes_ = false;  ///< Kernel lines carry printk prefixes in this log.
   bool ran_ = false;           ///< A kernel or its user space has spoken.

@@ -201,9 +201,7 @@ std::string_view TypeOfTitle(std::string_view title) {
     const bool kasan = title.starts_with("KASAN");
     if (title.find(" Write") != std::string_view::npos || title.find(" write") != std::string_view::npos)
       return kasan ? "KASAN-WRITE" : "KFENCE-WRITE";
-    if (title.find(" Read") != std::string_view::npos || title.find(" read") != std::string_view::npos)
-      return kasan ? "KASAN-READ" : "KFENCE-READ";
-    return kasan ? "KASAN-UNKNOWN" : "KFENCE-UNKNOWN";
+    return kasan ? "KASAN-READ" : "KFENCE-READ";
   }
   for (const auto& [prefix, type] : kPrefixes) {
     if (title.starts_with(prefix)) return type;
