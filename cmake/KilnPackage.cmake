@@ -33,7 +33,7 @@ set(CPACK_PACKAGE_VENDOR "The kiln developers")
 set(CPACK_PACKAGE_CONTACT "The kiln developers <developers@kiln.invalid>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "boot any Linux kernel and run a command in it")
 set(CPACK_PACKAGE_DESCRIPTION
-  "kiln boots a Linux kernel (a built tree, an installed one, a package or a bare\n image) in a virtual machine in seconds and runs a command in it, with the\n host's files, its pipes and its exit code. A panic is told apart from a hang,\n a time limit and a failed command, and everything about a run is kept.")
+  "kiln boots a Linux kernel (a built tree, an installed one, a package or a bare\nimage) in a virtual machine in seconds and runs a command in it, with the\nhost's files, its pipes and its exit code. A panic is told apart from a hang,\na time limit and a failed command, and everything about a run is kept.")
 set(CPACK_RESOURCE_FILE_LICENSE "${CMAKE_SOURCE_DIR}/LICENSE")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)

@@ -13,9 +13,9 @@ import time
 
 from guest_tests import CACHE, GuestTest, main
 
-# The full measure: KILN_TEST_KILLS=200, KILN_TEST_FLOOD_MEGABYTES=1024.
+# The full measure: KILN_TEST_KILLS=200, KILN_TEST_FLOOD_MEGABYTES=1024 (hours under emulation).
 KILLS = int(os.environ.get("KILN_TEST_KILLS", "8"))
-FLOOD_MEGABYTES = int(os.environ.get("KILN_TEST_FLOOD_MEGABYTES", "4"))
+FLOOD_MEGABYTES = int(os.environ.get("KILN_TEST_FLOOD_MEGABYTES", "1"))
 # Bad input, or the host's fault: never a verdict on the kernel.
 OURS = (2, 253)
 MEMORY_LIMIT_KIB = 64 * 1024
@@ -159,14 +159,14 @@ class Kernels(Faults):
         image = self.write("vmlinuz", pathlib.Path(f"/boot/vmlinuz-{self.kernel}").read_bytes())
         os.chmod(image, 0)
         if os.getuid() != 0:
-            self.refused(image, "permission")
+            self.refused(image, "may not be read")
             return
         self.fresh_cache()
         for folder in (self.folder, self.path("runtime")):
             os.chown(folder, 65534, 65534)
         done = self.run_kiln(command=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                                       *self.command("--", "true", kernel=image)])
-        self.assert_refused(done, OURS, re.escape(image), "permission")
+        self.assert_refused(done, OURS, re.escape(image), "may not be read")
 
 
 class Places(Faults):
@@ -196,6 +196,7 @@ class Places(Faults):
 
 class Guests(Faults):
     def test_a_console_without_end(self):
+        self.assert_passes(self.run_kiln("--", "true"))  # Unpacking a kernel, once, takes its own memory.
         process = self.start(self.command("--user", "root", "--", "sh", "-c",
                                           f"head -c {FLOOD_MEGABYTES}M /dev/zero | tr '\\0' x >/dev/ttyS0; echo survived"))
         peak = 0
@@ -226,9 +227,9 @@ class Guests(Faults):
         self.assertIn(b"alive\n", done.stdout, self.words(done))
         self.assert_nothing_runs()
 
-    def test_processes_without_end(self):
-        done = self.run_kiln("--timeout", "10s", "--memory", "512M", "--", "sh", "-c",
-                             "for n in $(seq 200); do sleep 1000 & done; echo many")
+    def test_processes_left_behind(self):
+        done = self.run_kiln("--timeout", "120s", "--memory", "512M", "--", "sh", "-c",
+                             "for n in $(seq 60); do sleep 1000 & done; echo many")
         self.assertIn(b"many\n", done.stdout, self.words(done))
         self.assert_nothing_runs()
 

@@ -51,9 +51,9 @@ class GuestTest(unittest.TestCase):
 
     def drop_folder(self):
         """A failed test keeps what it left and says where."""
-        outcome = self._outcome
-        failed = any(error for _, error in getattr(getattr(outcome, "result", None), "errors", []) +
-                     getattr(getattr(outcome, "result", None), "failures", []))
+        result = getattr(self._outcome, "result", None)
+        failed = any(test is self or getattr(test, "test_case", None) is self
+                     for test, _ in getattr(result, "errors", []) + getattr(result, "failures", []))
         if failed:
             print(f"kept: {self.folder}", file=sys.stderr)
         else:

@@ -188,7 +188,7 @@ class Files(GuestTest):
 
     def test_user(self):
         self.assert_passes(self.run_kiln("--", "id", "-u"), f"{os.getuid()}\n")
-        self.assert_passes(self.run_kiln("--user", "65534", "--", "id", "-u"), "65534\n")
+        self.assert_passes(self.run_kiln("--user", "65534", "--cwd", "/", "--", "id", "-u"), "65534\n")
 
     def test_environment(self):
         done = self.run_kiln("--env", "PASSED", "--env", "SET=b c", "--", "sh", "-c", 'echo "$PASSED,$SET,$KEPT_OUT"',
@@ -220,8 +220,13 @@ class Verdicts(GuestTest):
         self.assertEqual(done.returncode, 124, self.words(done))
         self.assertEqual(self.bundles()[-1]["verdict"], "timeout")
 
-    def test_no_boot(self):
+    def test_panic_before_the_agent(self):
         done = self.run_kiln("--append", "rdinit=/there/is/none", "--", "true")
+        self.assertEqual(done.returncode, 251, self.words(done))
+        self.assertIn(b"Unable to mount root fs", done.stderr)
+
+    def test_no_boot(self):
+        done = self.run_kiln("--boot-timeout", "50ms", "--", "true")
         self.assertEqual(done.returncode, 252, self.words(done))
         self.assertEqual(self.bundles()[-1]["verdict"], "no-boot")
 
