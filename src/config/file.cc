@@ -20,6 +20,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 
 #include "base/strings.h"
 
@@ -204,7 +205,8 @@ File ParseFile(std::string_view text, const std::string& path, const PathContext
     return file;
   }
   Reader{file, context}.Table(parsed.table(), "", "", 0);
-  std::ranges::stable_sort(file.mistakes, {}, [](const Mistake& m) { return std::pair(m.line, m.column); });
+  std::ranges::sort(file.mistakes, {},
+                    [](const Mistake& m) { return std::tuple(m.line, m.column, m.message); });
   return file;
 }
 

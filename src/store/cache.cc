@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "base/strings.h"
 
@@ -224,7 +225,8 @@ Result<std::vector<CacheItem>> Cache::List() {
                        .last_used = WallTime(Duration(used ? used->mtime_ns : 0))});
     }
   }
-  std::ranges::stable_sort(items, {}, &CacheItem::last_used);
+  std::ranges::sort(items, {},
+                    [](const CacheItem& item) { return std::tie(item.last_used, item.kind, item.key); });
   return items;
 }
 
