@@ -101,6 +101,11 @@ Error&& Error::Context(std::string context) && {
   return std::move(*this);
 }
 
+Error&& Error::WithCode(ErrorCode code) && {
+  code_ = code;
+  return std::move(*this);
+}
+
 Error&& Error::Hint(std::string hint) && {
   if (hint_.empty()) hint_ = std::move(hint);
   return std::move(*this);

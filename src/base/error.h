@@ -49,6 +49,8 @@ class [[nodiscard]] Error {
 
   /// Adds what the caller was doing. Once a layer; empty adds nothing.
   Error&& Context(std::string context) &&;
+  /// The same error seen from where it means something else, e.g. a missing file that the user named.
+  Error&& WithCode(ErrorCode code) &&;
   /// Sets what a person can do about it; an inner hint is kept, as it knows more.
   Error&& Hint(std::string hint) &&;
 

@@ -60,7 +60,8 @@ class Planner {
   void LowerAt(const std::string& target) {
     if (request_.kind == RootKind::kDisk) {
       plan_.needs_root_disk = true;
-      Mount("/dev/vda", target, "auto", "", true);
+      // Nobody may write to it, so a journal that was left open is not replayed.
+      Mount("/dev/vda", target, request_.file_system, request_.file_system == "ext4" ? "noload" : "", true);
     } else {
       plan_.exports.push_back({request_.path, "kroot", false});
       Mount("kroot", target, "9p", NinePOptions(false), true);

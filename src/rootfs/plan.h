@@ -28,6 +28,7 @@ struct Share {
 struct RootRequest {
   RootKind kind = RootKind::kHost;
   std::string path;                 ///< The folder or image; "/" for kHost.
+  std::string file_system;          ///< Of a disk image, as mount(2) calls it.
   std::vector<Share> shares;        ///< `--share` and `--rw` (where both paths are the same).
   std::string directory;            ///< Where the command should run.
   bool directory_required = false;  ///< Asked for by name: a missing one is an error, not "/".

@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include "rootfs/disk_image.h"
 #include "rootfs/initramfs.h"
 #include "rootfs/plan.h"
 #include "sys/files.h"
+#include "sys/process.h"
 
 namespace kiln::rootfs {
 namespace {
@@ -113,6 +115,45 @@ TEST(Initramfs, SameInputsGiveTheSameBytes) {
   EXPECT_EQ(first.find("evil"), std::string::npos);
   inputs.script = "S";
   EXPECT_NE(first, MakeInitramfs(inputs)->Bytes());
+}
+
+TEST(DiskImage, FileSystemsAreKnownByTheirMagic) {
+  const auto dir = *sys::TempDir::Create(testing::TempDir(), "image");
+  const std::string image = dir.path() + "/i";
+  const auto probe = [&](size_t offset, std::string_view magic) {
+    std::string bytes(70000, '\0');
+    bytes.replace(offset, magic.size(), magic);
+    EXPECT_TRUE(sys::WriteFileAtomic(image, bytes));
+    return ProbeFileSystem(image);
+  };
+  EXPECT_EQ(*probe(0x438, "\x53\xef"), "ext4");
+  EXPECT_EQ(*probe(0, "XFSB"), "xfs");
+  EXPECT_EQ(*probe(0, "hsqs"), "squashfs");
+  EXPECT_NE(probe(510, "\x55\xaa").error().Text().find("partition table"), std::string::npos);
+  ASSERT_TRUE(sys::WriteFileAtomic(image, "short"));
+  EXPECT_FALSE(ProbeFileSystem(image));
+}
+
+TEST(DiskImage, TreeStateSeesEveryChange) {
+  const auto dir = *sys::TempDir::Create(testing::TempDir(), "tree");
+  ASSERT_TRUE(sys::WriteFileAtomic(dir.path() + "/a", "1"));
+  const auto before = *TreeState(dir.path());
+  EXPECT_EQ(before, *TreeState(dir.path()));
+  ASSERT_TRUE(sys::WriteFileAtomic(dir.path() + "/a", "12"));
+  EXPECT_NE(before, *TreeState(dir.path()));
+}
+
+TEST(DiskImage, AFolderBecomesAnImage) {
+  if (!sys::FindProgram("mke2fs", "/usr/sbin:/sbin:/usr/bin:/bin")) GTEST_SKIP() << "mke2fs is not installed";
+  const auto dir = *sys::TempDir::Create(testing::TempDir(), "folder");
+  ASSERT_TRUE(sys::MakeDirectories(dir.path() + "/root/etc"));
+  ASSERT_TRUE(sys::WriteFileAtomic(dir.path() + "/root/etc/hello", "world"));
+  sys::SystemSpawner spawner;
+  const auto built = BuildFolderImage(spawner, dir.path() + "/root", dir.path() + "/image");
+  ASSERT_TRUE(built) << built.error().TextWithHint();
+  EXPECT_EQ(*ProbeFileSystem(dir.path() + "/image"), "ext4");
+  sys::FakeSpawner none;
+  EXPECT_NE(BuildFolderImage(none, "/x", "/y").error().hint().find("e2fsprogs"), std::string::npos);
 }
 
 TEST(FindAgent, LooksInTheBuildTreeAndThePrefix) {

@@ -13,6 +13,7 @@
 #include "machine/accel.h"
 #include "machine/kernel_command_line.h"
 #include "machine/qemu.h"
+#include "rootfs/disk_image.h"
 #include "rootfs/initramfs.h"
 #include "run/guest_user.h"
 #include "run/setup.h"
@@ -27,6 +28,7 @@ using std::chrono::seconds;
 
 // For KVM; scaled for what is slower.
 constexpr Duration kBootLimit = seconds(30);
+constexpr Duration kWakeLimit = seconds(5);
 constexpr Duration kHangLimit = seconds(30);
 
 // One plan being made: each step fills in what the next ones stand on.
@@ -40,10 +42,10 @@ class Planner {
 
   Result<Plan> Make() {
     world_.observer.OnPhase(Phase::kPlanning);
-    KILN_TRY(FindKernel());
+    KILN_TRY(request_.kernel.empty() ? FindKernel() : AsInput(FindKernel()));
     KILN_TRY(FindQemu());
-    KILN_TRY(ShapeMachine());
-    KILN_TRY(PlanFiles());
+    KILN_TRY(AsInput(ShapeMachine()));
+    KILN_TRY(AsInput(PlanFiles()));
     KILN_TRY(PlanCommand());
     Mark(timings_.planned);
     KILN_TRY(MakeInitramfs({}));
@@ -64,6 +66,21 @@ class Planner {
 
  private:
   void Mark(std::optional<Duration>& when) { when = world_.clock.Now() - world_.started; }
+
+  // What was named by the caller and is not there, or not what it should be, is bad input and no fault of the
+  // host.
+  static Result<> AsInput(Result<> result) {
+    if (result) return result;
+    switch (result.error().code()) {
+      case ErrorCode::kNotFound:
+      case ErrorCode::kCorrupt:
+      case ErrorCode::kPermission:
+      case ErrorCode::kUnsupported:
+        return std::move(result).error().WithCode(ErrorCode::kInvalidArgument);
+      default:
+        return result;
+    }
+  }
 
   Result<> FindKernel() {
     const kernel::World world{.current = request_.kernel_base.empty() ? "/" : request_.kernel_base,
@@ -109,6 +126,7 @@ class Planner {
     if (!choice.reason.empty()) world_.log.Debug("{}", choice.reason);
     plan_.boot_limit =
         request_.boot_timeout.value_or(machine::ScaledDeadline(kBootLimit, choice.accelerator));
+    plan_.wake_limit = machine::ScaledDeadline(kWakeLimit, choice.accelerator);
     plan_.hang_limit = machine::ScaledDeadline(kHangLimit, choice.accelerator);
     plan_.command_limit = request_.timeout;
     return {};
@@ -188,6 +206,7 @@ class Planner {
     } else {
       root.path = KILN_TRY(sys::CanonicalPath(sys::AbsolutePath(request_.root, base)), "--root");
       root.kind = sys::IsDirectory(root.path) ? rootfs::RootKind::kDirectory : rootfs::RootKind::kDisk;
+      KILN_TRY(PlanDiskRoot(root));
     }
     for (const auto& path : request_.writable) {
       const std::string real = KILN_TRY(sys::CanonicalPath(sys::AbsolutePath(path, base)), "--rw");
@@ -223,15 +242,37 @@ class Planner {
     return {};
   }
 
+  // A folder for a kernel without 9p becomes an image, kept until the folder changes.
+  Result<> PlanDiskRoot(rootfs::RootRequest& root) {
+    folder_ = root.path;
+    if (root.kind == rootfs::RootKind::kDirectory) {
+      if (abilities_.root != kernel::RootTransport::kBlock) return {};
+      const std::string state = KILN_TRY(rootfs::TreeState(root.path), "--root {}", root.path);
+      const std::string key = store::Hasher().Add("root image", state).Hex();
+      world_.log.Info("making a disk image of {}, as this kernel has no 9p", root.path);
+      const auto make = [&](const std::string& folder) {
+        return rootfs::BuildFolderImage(world_.spawner, root.path, sys::JoinPath(folder, "root.img"));
+      };
+      auto entry = std::make_shared<store::CacheEntry>(
+          KILN_TRY(cache_.Get("root-image", key, make), "the root's image"));
+      root.kind = rootfs::RootKind::kDisk;
+      root.path = entry->PathOf("root.img");
+      plan_.held.push_back(std::move(entry));
+    }
+    root.file_system = KILN_TRY(rootfs::ProbeFileSystem(root.path), "--root");
+    file_system_ = root.file_system;
+    return {};
+  }
+
   Result<GuestUser> ChooseUser(const rootfs::RootRequest& root) const {
     const bool foreign = root.kind != rootfs::RootKind::kHost;
     if (request_.user.empty()) {
-      if (root.kind != rootfs::RootKind::kInitramfs && root.kind != rootfs::RootKind::kDisk) return Caller();
+      if (root.kind == rootfs::RootKind::kHost || sys::IsDirectory(folder_)) return Caller();
       return FromFiles("root", "", "");
     }
     if (!foreign) return FromHost(request_.user);
-    const auto passwd = sys::ReadFile(root.path + "/etc/passwd", 1 << 20);
-    const auto group = sys::ReadFile(root.path + "/etc/group", 1 << 20);
+    const auto passwd = sys::ReadFile(folder_ + "/etc/passwd", 1 << 20);
+    const auto group = sys::ReadFile(folder_ + "/etc/group", 1 << 20);
     return FromFiles(request_.user, passwd.value_or(""), group.value_or(""));
   }
 
@@ -261,10 +302,7 @@ class Planner {
 
   std::string ShellProgram() const {
     if (root_kind_ == rootfs::RootKind::kHost && sys::Exists(user_.shell)) return user_.shell;
-    if (root_kind_ == rootfs::RootKind::kDirectory &&
-        sys::Exists(plan_.machine.shares[0].host_path + user_.shell)) {
-      return user_.shell;
-    }
+    if (sys::IsDirectory(folder_) && sys::Exists(folder_ + user_.shell)) return user_.shell;
     return "/bin/sh";
   }
 
@@ -303,7 +341,7 @@ class Planner {
       add(abilities_.root_modules);
     if (plan_.set_up_network) add(abilities_.network_modules);
     if (!plan_.machine.disks.empty()) add({"virtio_blk"});
-    if (root_kind_ == rootfs::RootKind::kDisk) add({"ext4"});
+    if (root_kind_ == rootfs::RootKind::kDisk) add({file_system_});
     add(request_.modules);
     return wanted;
   }
@@ -388,6 +426,8 @@ class Planner {
   kernel::Abilities abilities_;
   rootfs::RootKind root_kind_ = rootfs::RootKind::kHost;
   GuestUser user_;
+  std::string folder_;       // Of --root DIR.
+  std::string file_system_;  // Of a root on a disk.
   Plan plan_;
 };
 

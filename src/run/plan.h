@@ -33,6 +33,7 @@ struct Plan {
   /// Something outside the guest can change (a writable disk or share): flush before the end.
   bool flush_at_end = false;
   Duration boot_limit{};
+  Duration wake_limit{};  ///< A template that has not woken by then is given up for a boot.
   Duration hang_limit{};  ///< A guest that says nothing to a ping for so long hangs.
   std::optional<Duration> command_limit;
   std::string config_hash;         ///< Of the kernel's configuration text; empty when it is not known.

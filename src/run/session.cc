@@ -80,7 +80,8 @@ class Session final : public console::RecordSink {
         {.ready = [this](const wire::AgentHello& hello) { OnReady(hello); },
          .log = [this](const std::string& line) { world_.log.Debug("agent: {}", Printable(line)); },
          .lost = [this](const Error& error) { OnLinkLost(error); }}));
-    boot_timer_ = world_.loop.After(plan_.boot_limit, [this] { OnBootLimit(); });
+    boot_timer_ =
+        world_.loop.After(use_.clone ? plan_.wake_limit : plan_.boot_limit, [this] { OnBootLimit(); });
     if (use_.clone) WakeClone();
     return {};
   }
@@ -112,7 +113,6 @@ class Session final : public console::RecordSink {
   void WakeClone() {
     result_.template_key = use_.clone->key;
     log_.Add(use_.clone->boot_log);
-    saw_banner_ = true;
     world_.observer.OnPhase(Phase::kSettingUp);
     vm::Wake(*qemu_, vm::kFirstInheritedFd, [this](const Error& error) { CloneFailed(error.Text()); });
     link_->Resume(use_.clone->hello);
@@ -178,7 +178,6 @@ class Session final : public console::RecordSink {
   }
 
   void OnRecord(const console::Record& record) override {
-    if (record.milestone == console::Milestone::kBanner) saw_banner_ = true;
     if (record.milestone == console::Milestone::kRestart ||
         record.milestone == console::Milestone::kPowerOff) {
       orderly_end_ = true;
@@ -352,9 +351,9 @@ class Session final : public console::RecordSink {
       case vm::Shutdown::kGuestReset:
         if (orderly_end_) return EndedByGuest("rebooted");
         if (!crash_watch_.crashes().empty()) return ConcludeCrash();
-        return Conclude(saw_banner_ ? Verdict::kCrash : Verdict::kNoBoot,
-                        saw_banner_ ? "the kernel reset the machine without a word (a triple fault?)"
-                                    : "the machine reset before the kernel printed anything");
+        return Conclude(log_.total() > 0 ? Verdict::kCrash : Verdict::kNoBoot,
+                        log_.total() > 0 ? "the kernel reset the machine without a word (a triple fault?)"
+                                         : "the machine reset before the kernel printed anything");
       case vm::Shutdown::kNone:
       case vm::Shutdown::kHost:
         break;
@@ -463,7 +462,6 @@ class Session final : public console::RecordSink {
   sys::Loop::Handle panic_timer_;
   sys::Loop::Handle lost_timer_;
 
-  bool saw_banner_ = false;
   bool orderly_end_ = false;
   bool panicked_ = false;
   bool signalled_ = false;

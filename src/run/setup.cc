@@ -76,6 +76,9 @@ std::vector<SetupRequest> SetupRequests(const Plan& plan, uint64_t wall_ns, cons
 
 std::string StandaloneScript(const Plan& plan) {
   std::string script;
+  wire::AppendSync(script);
+  // Nobody acknowledges what the console shows, so the window never closes.
+  KILN_CHECK(wire::Encode(script, wire::kNoChannel, wire::HostHello{.session = 1, .window = UINT32_MAX}));
   uint32_t channel = 1;
   for (const SetupRequest& request : SetupRequests(plan, 0, {})) request.record(script, channel++);
   KILN_CHECK(wire::Encode(script, channel, plan.exec, wire::kChained));

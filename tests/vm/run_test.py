@@ -236,11 +236,11 @@ class Verdicts(GuestTest):
         self.assertNotEqual(self.bundles()[-1]["verdict"], "pass")
 
     def test_bundle(self):
-        self.run_kiln("--", "sh", "-c", "echo out; echo err >&2")
+        self.run_kiln("-v", "--", "sh", "-c", "echo out; echo err >&2")
         bundle = self.bundles()[-1]
         self.assertEqual(bundle["verdict"], "pass")
         folder = next(os.scandir(self.path("state/kiln/runs"))).path
-        for name, words in (("stdout", b"out\n"), ("stderr", b"err\n")):
+        for name, words in (("stdout", b"out\n"), ("stderr", b"err\n")):  # -v's console is not the command's.
             with open(os.path.join(folder, name), "rb") as file:
                 self.assertEqual(file.read(), words)
         with open(os.path.join(folder, "console.log"), "rb") as file:
