@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kMaxWords = 256;
 constexpr int kMaxCommands = 16;
-constexpr size_t kTextSize = 64 * 1024;
+constexpr size_t kTextSize = size_t{64} * 1024;
 
 struct Redirection {
   int target = -1;  // 0, 1 or 2.
