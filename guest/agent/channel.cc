@@ -49,7 +49,7 @@ uint64_t Microseconds(const timeval& time) {
 }  // namespace
 
 Failure Channel::OpenTerminal(const wire::ExecOf<Owner>& request, Stdio& stdio) {
-  int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+  const int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
   if (master < 0) return Failed(errno, "open a terminal by /dev/ptmx");
   int unlocked = 0;
   const int slave = ioctl(master, TIOCSPTLCK, &unlocked) == 0 ? OpenSlave(master) : -1;

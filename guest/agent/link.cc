@@ -235,7 +235,7 @@ LinkLimits Link::limits() const {
   } else {
     limits.stdin_window = 256 * 1024;
     limits.chunk = wire::kMaxPayload - 1;
-    limits.queue = 64 * 1024;
+    limits.queue = size_t{64} * 1024;
   }
   return limits;
 }
@@ -268,7 +268,7 @@ void Link::TryReconnect() {
 ssize_t Link::Write(const char* bytes, size_t size) {
   if (!writable_) return static_cast<ssize_t>(size);
   // One virtio buffer; the port's driver takes no more at once anyway.
-  static constexpr size_t kMost = 32 * 1024;
+  static constexpr size_t kMost = size_t{32} * 1024;
   return write(fd_, bytes, size < kMost ? size : kMost);
 }
 

@@ -105,6 +105,6 @@ int main(int argc, char** argv) {
   const char* name = argc > 0 ? (slash == nullptr ? argv[0] : slash + 1) : "";
   if (argc == 3 && strcmp(argv[1], "--test-fd") == 0)
     return kiln::agent::ServeDescriptor(atoi(argv[2]), storage);
-  if (getpid() == 1) return kiln::agent::BeInit(storage);
+  if (kiln::box::Find(name) == nullptr && getpid() == 1) return kiln::agent::BeInit(storage);
   return kiln::box::Main(name, argc, argv);
 }

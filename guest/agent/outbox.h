@@ -10,7 +10,7 @@ namespace kiln::agent {
 /// not Data, so that an answer always finds room: whoever reads requests or output stops before that.
 class Outbox {
  public:
-  static constexpr size_t kReserve = 32 * 1024;
+  static constexpr size_t kReserve = size_t{32} * 1024;
 
   void Use(char* storage, size_t capacity) {
     storage_ = storage;
@@ -53,7 +53,7 @@ class Outbox {
   /// protocol.
   template <class M>
   void Send(uint32_t channel, const M& message) {
-    static constexpr size_t kLongest = 8 * 1024;
+    static constexpr size_t kLongest = size_t{8} * 1024;
     char* at = Claim(kLongest);
     if (at == nullptr) return;
     wire::FieldWriter writer(at + wire::kHeaderSize, kLongest - wire::kHeaderSize);

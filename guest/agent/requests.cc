@@ -150,7 +150,7 @@ void Session::HandleRequest(const Message& message) {
 void Session::StartChannel(const Message& message) {
   Channel** slot = nullptr;
   for (Channel*& channel : channels_)
-    if (channel == nullptr) slot = &channel;
+    if (channel == nullptr && slot == nullptr) slot = &channel;
   if (slot == nullptr) return Refuse(message, Failed(EMFILE, "run more than 64 things at once"));
   Channel* channel = Channel::Make(message.channel, message.type, message.chained, output_window_);
   if (channel == nullptr) return Refuse(message, Failed(ENOMEM, "remember one more thing to run"));

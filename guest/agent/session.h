@@ -20,7 +20,7 @@ struct Origin {
 class Session {
  public:
   static constexpr size_t kInboxSize = wire::kHeaderSize + wire::kMaxPayload + wire::kSyncSize;
-  static constexpr size_t kOutboxSize = 256 * 1024;
+  static constexpr size_t kOutboxSize = size_t{256} * 1024;
   static constexpr int kMaxChannels = 64;
 
   /// `may_change_machine`: whether requests that change the machine (mount, modules, power …) are for us; not

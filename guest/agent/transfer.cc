@@ -11,7 +11,7 @@
 namespace kiln::agent {
 namespace {
 
-constexpr size_t kChunk = 64 * 1024;
+constexpr size_t kChunk = size_t{64} * 1024;
 
 volatile sig_atomic_t* StopFlag() {
   static volatile sig_atomic_t stop = 0;

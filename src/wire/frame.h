@@ -17,9 +17,9 @@ inline constexpr uint32_t kVersion = 1;     ///< The protocol spoken by this bui
 inline constexpr uint32_t kMinVersion = 1;  ///< The oldest protocol this build still speaks.
 inline constexpr uint32_t kMagic = 0x4e4c494b;
 inline constexpr size_t kHeaderSize = 12;
-inline constexpr size_t kMaxPayload = 64 * 1024;
+inline constexpr size_t kMaxPayload = size_t{64} * 1024;
 /// The largest message that may be put together from frames marked kMore.
-inline constexpr size_t kMaxMessage = 4 * 1024 * 1024;
+inline constexpr size_t kMaxMessage = size_t{4} * 1024 * 1024;
 
 /// Read as a header this would be a length far above kMaxPayload, so it can never be mistaken for a frame;
 /// its first byte occurs only once, so a search never has to step back.
