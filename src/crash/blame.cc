@@ -1,29 +1,56 @@
 #include "crash/blame.h"
 
-#include <algorithm>
 #include <array>
 #include <span>
+#include <unordered_set>
+#include <vector>
 
 namespace kiln::crash {
 namespace {
 
 using Names = std::span<const std::string_view>;
 
-/// Names may begin or end with '*': "foo" is exact, "foo*" a prefix, "*foo" a suffix, "*foo*" a part.
-bool Fits(std::string_view name, std::string_view function) {
-  const bool open_front = name.starts_with('*');
-  const bool open_back = name.size() > 1 && name.ends_with('*');
-  if (open_front) name.remove_prefix(1);
-  if (open_back) name.remove_suffix(1);
-  if (open_front && open_back) return function.find(name) != std::string_view::npos;
-  if (open_front) return function.ends_with(name);
-  if (open_back) return function.starts_with(name);
-  return function == name;
-}
+/// A set of names, of which "foo*" means all that begin so, "*foo" all that end so, "*foo*" all that hold it.
+class NameSet {
+ public:
+  NameSet(std::initializer_list<Names> lists) {
+    for (const Names names : lists) {
+      for (std::string_view name : names) {
+        const bool open_front = name.starts_with('*');
+        const bool open_back = name.size() > 1 && name.ends_with('*');
+        if (open_front) name.remove_prefix(1);
+        if (open_back) name.remove_suffix(1);
+        if (open_front && open_back) parts_.push_back(name);
+        else if (open_front) endings_.push_back(name);
+        else if (open_back) beginnings_[Bucket(name)].push_back(name);
+        else exact_.insert(name);
+      }
+    }
+  }
 
-bool AnyFits(Names names, std::string_view function) {
-  return std::any_of(names.begin(), names.end(), [&](std::string_view name) { return Fits(name, function); });
-}
+  bool Holds(std::string_view function) const {
+    if (function.empty()) return false;
+    if (exact_.contains(function)) return true;
+    for (const auto name : beginnings_[Bucket(function)]) {
+      if (function.starts_with(name)) return true;
+    }
+    for (const auto name : endings_) {
+      if (function.ends_with(name)) return true;
+    }
+    for (const auto name : parts_) {
+      if (function.find(name) != std::string_view::npos) return true;
+    }
+    return false;
+  }
+
+ private:
+  static size_t Bucket(std::string_view name) { return static_cast<unsigned char>(name[0]); }
+
+  std::unordered_set<std::string_view> exact_;
+  std::array<std::vector<std::string_view>, 256> beginnings_;
+  std::vector<std::string_view> endings_;
+  std::vector<std::string_view> parts_;
+};
 
 // Printing, dumping, warning and dying.
 constexpr std::string_view kPrint[] = {"dump_stack*",
@@ -749,45 +776,60 @@ constexpr std::string_view kTimerInterrupts[] = {
     "*apic_timer_interrupt*", "el1_irq*",        "el1h_64_irq*", "*irq_svc",     "timer_interrupt*",
     "decrementer_*",          "riscv_intc_irq*", "do_irq",       "ret_from_intr"};
 
-}  // namespace
-
-bool IsFaultInjection(std::string_view function) { return AnyFits(kFaultInjection, function); }
-
-bool NeverBlamed(std::string_view function, SkipSet extra) {
-  for (const Names names :
-       {Names(kPrint), Names(kFaultEntry), Names(kSanitizer), Names(kMemory), Names(kAllocator), Names(kLock),
-        Names(kStructure), Names(kFaultInjection), Names(kEntry)}) {
-    if (AnyFits(names, function)) return true;
+const NameSet& Extra(SkipSet set) {
+  static const NameSet kNone{};
+  static const NameSet kObject{kObjects};
+  static const NameSet kStall{kStallNames};
+  static const NameSet kLeak{kLeakNames};
+  static const NameSet kSleep{kSleepNames};
+  static const NameSet kRcu{kRcuNames};
+  static const NameSet kHang{kHangNames};
+  static const NameSet kLockdep{kLockdepNames};
+  static const NameSet kRust{kRustNames};
+  static const NameSet kPage{kPageNames};
+  static const NameSet kUsercopy{kUsercopyNames};
+  switch (set) {
+    case SkipSet::kNone: return kNone;
+    case SkipSet::kObjects: return kObject;
+    case SkipSet::kStall: return kStall;
+    case SkipSet::kLeak: return kLeak;
+    case SkipSet::kSleep: return kSleep;
+    case SkipSet::kRcu: return kRcu;
+    case SkipSet::kLockdep: return kLockdep;
+    case SkipSet::kRust: return kRust;
+    case SkipSet::kPage: return kPage;
+    case SkipSet::kHang: return kHang;
+    case SkipSet::kUsercopy: return kUsercopy;
   }
-  switch (extra) {
-    case SkipSet::kNone:
-      return false;
-    case SkipSet::kObjects:
-      return AnyFits(kObjects, function);
-    case SkipSet::kStall:
-      return AnyFits(kStallNames, function);
-    case SkipSet::kLeak:
-      return AnyFits(kLeakNames, function);
-    case SkipSet::kSleep:
-      return AnyFits(kSleepNames, function);
-    case SkipSet::kRcu:
-      return AnyFits(kRcuNames, function);
-    case SkipSet::kLockdep:
-      return AnyFits(kLockdepNames, function);
-    case SkipSet::kRust:
-      return AnyFits(kRustNames, function);
-    case SkipSet::kPage:
-      return AnyFits(kPageNames, function);
-    case SkipSet::kHang:
-      return AnyFits(kHangNames, function);
-    case SkipSet::kUsercopy:
-      return AnyFits(kUsercopyNames, function);
-  }
-  return false;
+  return kNone;
 }
 
-bool IsDispatcher(std::string_view function) { return AnyFits(kDispatchers, function); }
-bool IsSystemCall(std::string_view function) { return AnyFits(kSystemCalls, function); }
-bool IsTimerInterrupt(std::string_view function) { return AnyFits(kTimerInterrupts, function); }
+}  // namespace
+
+bool IsFaultInjection(std::string_view function) {
+  static const NameSet kSet{kFaultInjection};
+  return kSet.Holds(function);
+}
+
+bool NeverBlamed(std::string_view function, SkipSet extra) {
+  static const NameSet kSet{kPrint,     kFaultEntry, kSanitizer,      kMemory, kAllocator,
+                            kLock, kStructure,  kFaultInjection, kEntry};
+  return kSet.Holds(function) || Extra(extra).Holds(function);
+}
+
+bool IsDispatcher(std::string_view function) {
+  static const NameSet kSet{kDispatchers};
+  return kSet.Holds(function);
+}
+
+bool IsSystemCall(std::string_view function) {
+  static const NameSet kSet{kSystemCalls};
+  return kSet.Holds(function);
+}
+
+bool IsTimerInterrupt(std::string_view function) {
+  static const NameSet kSet{kTimerInterrupts};
+  return kSet.Holds(function);
+}
 
 }  // namespace kiln::crash
