@@ -20,10 +20,14 @@ class NameSet {
         const bool open_back = name.size() > 1 && name.ends_with('*');
         if (open_front) name.remove_prefix(1);
         if (open_back) name.remove_suffix(1);
-        if (open_front && open_back) parts_.push_back(name);
-        else if (open_front) endings_.push_back(name);
-        else if (open_back) beginnings_[Bucket(name)].push_back(name);
-        else exact_.insert(name);
+        if (open_front && open_back)
+          parts_.push_back(name);
+        else if (open_front)
+          endings_.push_back(name);
+        else if (open_back)
+          beginnings_[Bucket(name)].push_back(name);
+        else
+          exact_.insert(name);
       }
     }
   }
@@ -60,12 +64,62 @@ constexpr std::string_view kPrint[] = {"dump_stack*",
                                        "print_*",
                                        "show_regs*",
                                        "show_trace*",
-                                       
-                                       
-                                       "panic", "__panic", "panic_saved_regs", "warn_alloc", "skb_panic", "skb_over_panic", "skb_under_panic", "skb_push", "skb_put", "__skb_put", "fortify_panic", "__fortify_panic", "__fortify_report", "assertfail", "assfail", "__reiserfs_panic", "reiserfs_panic", "__ext4_error*", "__seqprop_assert", "vprintk*",  "printk_deferred*", "_printk_deferred", "string", "string_nocheck", "hex_string", "vsnprintf", "snprintf", "vscnprintf", "scnprintf", "sprintf", "vsprintf", "pointer", "format_decode", "number", "widen_string", "mac_address_string", "ip*_addr_string", "put_dec*", "crc16*", "crc32*", "crc_*", "crc8", "__crc32*", "__phys_addr*", "__x86_indirect_thunk_*", "__x86_return_thunk", "__llvm_retpoline_*", "asan.module_*",
+
+                                       "panic",
+                                       "__panic",
+                                       "panic_saved_regs",
+                                       "warn_alloc",
+                                       "skb_panic",
+                                       "skb_over_panic",
+                                       "skb_under_panic",
+                                       "skb_push",
+                                       "skb_put",
+                                       "__skb_put",
+                                       "fortify_panic",
+                                       "__fortify_panic",
+                                       "__fortify_report",
+                                       "assertfail",
+                                       "assfail",
+                                       "__reiserfs_panic",
+                                       "reiserfs_panic",
+                                       "__ext4_error*",
+                                       "__seqprop_assert",
+                                       "vprintk*",
+                                       "printk_deferred*",
+                                       "_printk_deferred",
+                                       "string",
+                                       "string_nocheck",
+                                       "hex_string",
+                                       "vsnprintf",
+                                       "snprintf",
+                                       "vscnprintf",
+                                       "scnprintf",
+                                       "sprintf",
+                                       "vsprintf",
+                                       "pointer",
+                                       "format_decode",
+                                       "number",
+                                       "widen_string",
+                                       "mac_address_string",
+                                       "ip*_addr_string",
+                                       "put_dec*",
+                                       "crc16*",
+                                       "crc32*",
+                                       "crc_*",
+                                       "crc8",
+                                       "__crc32*",
+                                       "__phys_addr*",
+                                       "__x86_indirect_thunk_*",
+                                       "__x86_return_thunk",
+                                       "__llvm_retpoline_*",
+                                       "asan.module_*",
                                        "vpanic",
                                        "nmi_panic",
-                                       "*printk*", "va_format", "_dev_*", "__dynamic_*", "*vprintk*",
+                                       "*printk*",
+                                       "va_format",
+                                       "_dev_*",
+                                       "__dynamic_*",
+                                       "*vprintk*",
                                        "_printk",
                                        "vprintk*",
                                        "__warn*",
@@ -73,7 +127,7 @@ constexpr std::string_view kPrint[] = {"dump_stack*",
                                        "*_warn_trap",
                                        "report_bug*",
                                        "fixup_bug*",
-                                       
+
                                        "call_break_hook",
                                        "brk_handler",
                                        "handle_bug*",
@@ -86,13 +140,15 @@ constexpr std::string_view kPrint[] = {"dump_stack*",
                                        "__show_regs",
                                        "save_trace",
                                        "stack_trace_*",
-                                       "save_stack*", "stack_depot_save*", "__stack_depot_save*",
+                                       "save_stack*",
+                                       "stack_depot_save*",
+                                       "__stack_depot_save*",
                                        "arch_stack_walk*",
                                        "walk_stackframe",
                                        "__save_stack*",
-                                       
+
                                        "set_track*",
-                                       
+
                                        "do_debug_exception",
                                        "debug_print_object",
                                        "__bug*",
@@ -102,7 +158,7 @@ constexpr std::string_view kPrint[] = {"dump_stack*",
                                        "describe_address",
                                        "object_err",
                                        "rust_begin_unwind",
-                                       
+
                                        "*kernel_text_address",
                                        "is_bpf_text_address",
                                        "dump_dlm*",
@@ -113,17 +169,17 @@ constexpr std::string_view kFaultEntry[] = {"do_error_trap",
                                             "do_trap*",
                                             "do_invalid_op",
                                             "invalid_op",
-                                            "exc_*", "do_tag_*", 
+                                            "exc_*",
+                                            "do_tag_*",
                                             "asm_exc_*",
                                             "*_exc_*",
-                                            
-                                            
+
                                             "page_fault",
                                             "async_page_fault",
-                                            
+
                                             "trace_page_fault",
                                             "no_context",
-                                            
+
                                             "do_general_protection",
                                             "general_protection",
                                             "do_kern_addr_fault",
@@ -142,7 +198,7 @@ constexpr std::string_view kFaultEntry[] = {"do_error_trap",
                                             "do_alignment_fault",
                                             "__do_kernel_fault",
                                             "do_kernel_fault",
-                                            
+
                                             "do_sea",
                                             "do_sp_pc_abort",
                                             "do_trap_*",
@@ -214,7 +270,10 @@ constexpr std::string_view kMemory[] = {"memcpy*",
                                         "__pi_*",
                                         "bcmp",
                                         "strlen*",
-                                        "strnlen*", "strnstr", "strnchr*", "kstrto*",
+                                        "strnlen*",
+                                        "strnstr",
+                                        "strnchr*",
+                                        "kstrto*",
                                         "strcmp",
                                         "strncmp",
                                         "strcpy",
@@ -239,11 +298,19 @@ constexpr std::string_view kMemory[] = {"memcpy*",
                                         "*copy_user*",
                                         "copy_to_iter*",
                                         "copy_from_iter*",
-                                        "*copy_to_iter*", "_copy_from_iter*", "copy_to_iter*", "copy_from_iter*", "copy_page_to_iter*", "copy_page_from_iter*", "copy_folio_*",  "__copy_*", "*_copy_user*",
+                                        "*copy_to_iter*",
+                                        "_copy_from_iter*",
+                                        "copy_to_iter*",
+                                        "copy_from_iter*",
+                                        "copy_page_to_iter*",
+                                        "copy_page_from_iter*",
+                                        "copy_folio_*",
+                                        "__copy_*",
+                                        "*_copy_user*",
                                         "__check_object_size",
                                         "check_heap_object",
                                         "check_stack_object",
-                                        
+
                                         "__check_heap_object",
                                         "__put_user*",
                                         "__get_user*",
@@ -273,7 +340,11 @@ constexpr std::string_view kAllocator[] = {"*kmalloc*",
                                            "kcalloc*",
                                            "kfree*",
                                            "__kfree",
-                                           "*kmem_cache_*", "create_object", "delete_object*", "__kmemleak*", "kmem_freepages",
+                                           "*kmem_cache_*",
+                                           "create_object",
+                                           "delete_object*",
+                                           "__kmemleak*",
+                                           "kmem_freepages",
                                            "slab_*",
                                            "__slab_*",
                                            "___slab_*",
@@ -325,7 +396,9 @@ constexpr std::string_view kAllocator[] = {"*kmalloc*",
                                            "free_to_pcs",
                                            "poison_slab_object",
                                            "__alloc_pages*",
-                                           "*alloc_pages*", "*folio_alloc*", "alloc_page*",
+                                           "*alloc_pages*",
+                                           "*folio_alloc*",
+                                           "alloc_page*",
                                            "__alloc_frozen*",
                                            "alloc_frozen*",
                                            "get_page_from_freelist",
@@ -339,8 +412,13 @@ constexpr std::string_view kAllocator[] = {"*kmalloc*",
                                            "kmemleak_*",
                                            "dma_alloc*",
                                            "free_unref_page*",
-                                           
-                                           "free_pages*", "__free_pages_ok", "__free_one_page", "free_the_page", "free_large_kmalloc", "__free_slab*",
+
+                                           "free_pages*",
+                                           "__free_pages_ok",
+                                           "__free_one_page",
+                                           "free_the_page",
+                                           "free_large_kmalloc",
+                                           "__free_slab*",
                                            "free_frozen_page*",
                                            "folio_alloc*",
                                            "__folio_alloc*",
@@ -349,7 +427,9 @@ constexpr std::string_view kAllocator[] = {"*kmalloc*",
                                            "free_pcp_*"};
 
 // Locks, and what checks them.
-constexpr std::string_view kLock[] = {"lock_sock_nested", "debug_lockdep_*","lock_acquire*",
+constexpr std::string_view kLock[] = {"lock_sock_nested",
+                                      "debug_lockdep_*",
+                                      "lock_acquire*",
                                       "__lock_acquire*",
                                       "lock_release*",
                                       "__lock_release*",
@@ -422,7 +502,9 @@ constexpr std::string_view kLock[] = {"lock_sock_nested", "debug_lockdep_*","loc
                                       "__lockdep_*",
                                       "mark_lock*",
                                       "mark_held*",
-                                      "mark_usage", "look_up_lock_class", "print_usage*",
+                                      "mark_usage",
+                                      "look_up_lock_class",
+                                      "print_usage*",
                                       "validate_chain",
                                       "check_prev*",
                                       "check_deadlock",
@@ -459,8 +541,7 @@ constexpr std::string_view kLock[] = {"lock_sock_nested", "debug_lockdep_*","loc
                                       "local_bh_*",
                                       "__local_bh_*",
                                       "seqcount_lockdep*",
-                                      
-                                      
+
                                       "bh_uptodate_or_lock",
                                       "ww_mutex_*",
                                       "__ww_mutex*",
@@ -480,10 +561,125 @@ constexpr std::string_view kLock[] = {"lock_sock_nested", "debug_lockdep_*","loc
                                       "preempt_schedule*"};
 
 // Lists, reference counts, trees, atomics, objects.
-constexpr std::string_view kStructure[] = {
-    "find_lock_entries", "find_get_entries", "truncate_inode_pages*", "mark_buffer_dirty", "do_read_cache_*", "iput", "dput", "fast_dput", "ref_tracker_*", "warn_bogus_irq_restore", "check_panic_on_warn", "device_release", "perf_trace_*", "tp_perf_event_destroy", "_free_event", "free_event", "cancel_work*", "__cancel_work*", "cancel_delayed_work*",    "*_write_lock*", "*_read_lock*", "*call_rcu*", "filemap_alloc_folio*", "__filemap_get_folio*", "pagecache_get_page*", "filemap_get_folio*", "page_pool_*", "__page_pool*", "list_lru*", "__list_lru*",
-    "rhashtable_*", "__rhashtable_*", "rht_*", "xas_*", "xa_*", "__xa_*",   "idr_*", "ida_*", "device_add*", "device_del", "device_register", "device_unregister", "get_device", "put_device", "get_device_parent*", "add_uevent_var", "klist_*", "devres_*", "device_initialize", "bus_add_device", "rollback_registered*", "unregister_netdev*", "*wait_for_completion*", "*wait_for_common*", "wait_for_common*", "complete", "complete_all", "*__wake_up*", "wake_up_*", "__wake_up*", "try_to_wake_up", "autoremove_wake_*", "default_wake_*", "lock_timer_base", "del_timer*", "mod_timer*", "__mod_timer", "add_timer*", "timer_delete*", "__timer_delete*", "try_to_del_timer*", "detach_*timer*", "insert_work", "insert_wq_barrier", "__queue_work", "queue_work_on", "queue_delayed_work*", "__queue_delayed_work", "mod_delayed_work*", "start_flush_work", "__flush_work*", "flush_work*", "__flush_workqueue", "flush_workqueue*", "drain_workqueue",   "usb_submit_urb", "unlock_page", "lock_page*", "folio_lock*", "folio_unlock", "put_page", "__put_page", "folio_put*", "__folio_put*", "put_pages_list", "__raw_read*", "__raw_write*", "readb", "readw", "readl", "readq", "writeb", "writew", "writel", "writeq", "inb*", "outb*", "inw*", "outw*", "inl*", "outl*", "logic_in*", "logic_out*", "ioread*", "iowrite*", "__ioread*", "_in*", "_out*",
-    "*list_add*_valid*",
+constexpr std::string_view kStructure[] = {"find_lock_entries",
+                                           "find_get_entries",
+                                           "truncate_inode_pages*",
+                                           "mark_buffer_dirty",
+                                           "do_read_cache_*",
+                                           "iput",
+                                           "dput",
+                                           "fast_dput",
+                                           "ref_tracker_*",
+                                           "warn_bogus_irq_restore",
+                                           "check_panic_on_warn",
+                                           "device_release",
+                                           "perf_trace_*",
+                                           "tp_perf_event_destroy",
+                                           "_free_event",
+                                           "free_event",
+                                           "cancel_work*",
+                                           "__cancel_work*",
+                                           "cancel_delayed_work*",
+                                           "*_write_lock*",
+                                           "*_read_lock*",
+                                           "*call_rcu*",
+                                           "filemap_alloc_folio*",
+                                           "__filemap_get_folio*",
+                                           "pagecache_get_page*",
+                                           "filemap_get_folio*",
+                                           "page_pool_*",
+                                           "__page_pool*",
+                                           "list_lru*",
+                                           "__list_lru*",
+                                           "rhashtable_*",
+                                           "__rhashtable_*",
+                                           "rht_*",
+                                           "xas_*",
+                                           "xa_*",
+                                           "__xa_*",
+                                           "idr_*",
+                                           "ida_*",
+                                           "device_add*",
+                                           "device_del",
+                                           "device_register",
+                                           "device_unregister",
+                                           "get_device",
+                                           "put_device",
+                                           "get_device_parent*",
+                                           "add_uevent_var",
+                                           "klist_*",
+                                           "devres_*",
+                                           "device_initialize",
+                                           "bus_add_device",
+                                           "rollback_registered*",
+                                           "unregister_netdev*",
+                                           "*wait_for_completion*",
+                                           "*wait_for_common*",
+                                           "wait_for_common*",
+                                           "complete",
+                                           "complete_all",
+                                           "*__wake_up*",
+                                           "wake_up_*",
+                                           "__wake_up*",
+                                           "try_to_wake_up",
+                                           "autoremove_wake_*",
+                                           "default_wake_*",
+                                           "lock_timer_base",
+                                           "del_timer*",
+                                           "mod_timer*",
+                                           "__mod_timer",
+                                           "add_timer*",
+                                           "timer_delete*",
+                                           "__timer_delete*",
+                                           "try_to_del_timer*",
+                                           "detach_*timer*",
+                                           "insert_work",
+                                           "insert_wq_barrier",
+                                           "__queue_work",
+                                           "queue_work_on",
+                                           "queue_delayed_work*",
+                                           "__queue_delayed_work",
+                                           "mod_delayed_work*",
+                                           "start_flush_work",
+                                           "__flush_work*",
+                                           "flush_work*",
+                                           "__flush_workqueue",
+                                           "flush_workqueue*",
+                                           "drain_workqueue",
+                                           "usb_submit_urb",
+                                           "unlock_page",
+                                           "lock_page*",
+                                           "folio_lock*",
+                                           "folio_unlock",
+                                           "put_page",
+                                           "__put_page",
+                                           "folio_put*",
+                                           "__folio_put*",
+                                           "put_pages_list",
+                                           "__raw_read*",
+                                           "__raw_write*",
+                                           "readb",
+                                           "readw",
+                                           "readl",
+                                           "readq",
+                                           "writeb",
+                                           "writew",
+                                           "writel",
+                                           "writeq",
+                                           "inb*",
+                                           "outb*",
+                                           "inw*",
+                                           "outw*",
+                                           "inl*",
+                                           "outl*",
+                                           "logic_in*",
+                                           "logic_out*",
+                                           "ioread*",
+                                           "iowrite*",
+                                           "__ioread*",
+                                           "_in*",
+                                           "_out*",
+                                           "*list_add*_valid*",
                                            "*list_del*_valid*",
                                            "__list_add*",
                                            "__list_del*",
@@ -557,7 +753,8 @@ constexpr std::string_view kEntry[] = {"entry_SYSCALL*",
                                        "x86_64_start_*",
                                        "common_startup_64"};
 
-constexpr std::string_view kObjects[] = {"proc_register", "__xlate_proc_name", "proc_mkdir*", "proc_create*", "__proc_create", "usb_unanchor_urb"};
+constexpr std::string_view kObjects[] = {"proc_register", "__xlate_proc_name", "proc_mkdir*",
+                                         "proc_create*",  "__proc_create",     "usb_unanchor_urb"};
 constexpr std::string_view kSleepNames[] = {"__schedule*",          "schedule*",
                                             "io_schedule*",         "preempt_schedule*",
                                             "__cond_resched*",      "_cond_resched*",
@@ -577,7 +774,9 @@ constexpr std::string_view kRcuNames[] = {"rcu_*",
                                           "idr_find",
                                           "__radix_tree_lookup*",
                                           "lookup_nulls*"};
-constexpr std::string_view kLeakNames[] = {"alloc_super", "sget_userns", "*alloc_skb*",
+constexpr std::string_view kLeakNames[] = {"alloc_super",
+                                           "sget_userns",
+                                           "*alloc_skb*",
                                            "sk_prot_alloc",
                                            "sk_alloc",
                                            "*_alloc_inode",
@@ -627,8 +826,13 @@ constexpr std::string_view kLeakNames[] = {"alloc_super", "sget_userns", "*alloc
                                            "usb_alloc_*"};
 constexpr std::string_view kLockdepNames[] = {"process_one_work", "worker_thread"};
 constexpr std::string_view kRustNames[] = {"rust_*", "__rustc::*", "core::*", "alloc::*", "_R*"};
-constexpr std::string_view kPageNames[] = {"free_*", "__free_*", "release_pages*", "skb_release_*", "__skb_*", "consume_skb", "kfree_skb*", "folios_put*", "__pagevec*", "pagevec_*", "put_*", "tlb_*", "page_frag_free", "page_pool_*", "skb_free*", "napi_*", "sk_skb_*", "__put*", "shrink_*", "drain_*"};
-constexpr std::string_view kHangNames[] = {"*fdatawait*", "__schedule*",
+constexpr std::string_view kPageNames[] = {"free_*",         "__free_*",    "release_pages*", "skb_release_*",
+                                           "__skb_*",        "consume_skb", "kfree_skb*",     "folios_put*",
+                                           "__pagevec*",     "pagevec_*",   "put_*",          "tlb_*",
+                                           "page_frag_free", "page_pool_*", "skb_free*",      "napi_*",
+                                           "sk_skb_*",       "__put*",      "shrink_*",       "drain_*"};
+constexpr std::string_view kHangNames[] = {"*fdatawait*",
+                                           "__schedule*",
                                            "schedule*",
                                            "io_schedule*",
                                            "preempt_schedule*",
@@ -679,11 +883,16 @@ constexpr std::string_view kHangNames[] = {"*fdatawait*", "__schedule*",
                                            "usb_internal_control_msg",
                                            "usb_poison_urb",
                                            "request_wait_answer",
-                                           "lock_sock_nested", "__lock_sock", "lock_sock_fast*",
+                                           "lock_sock_nested",
+                                           "__lock_sock",
+                                           "lock_sock_fast*",
                                            "__lock_sock",
                                            "lock_sock_fast*",
                                            "kthread_stop*"};
-constexpr std::string_view kStallNames[] = {"schedule*", "__schedule*", "preempt_schedule*","rcu_*",
+constexpr std::string_view kStallNames[] = {"schedule*",
+                                            "__schedule*",
+                                            "preempt_schedule*",
+                                            "rcu_*",
                                             "__rcu_*",
                                             "check_cpu_stall*",
                                             "print_cpu_stall*",
@@ -736,33 +945,33 @@ constexpr std::string_view kStallNames[] = {"schedule*", "__schedule*", "preempt
                                             "finish_lock_switch",
                                             "clear_page*",
                                             "cpu_relax*"};
-constexpr std::string_view kUsercopyNames[] = {"*usercopy*",     "check_*",         "__check_*",
+constexpr std::string_view kUsercopyNames[] = {"*usercopy*",    "check_*",         "__check_*",
                                                "copy_overflow", "*copy_overflow*", "_inline_copy*",
                                                "strncpy_from*", "import_iovec*"};
 
-constexpr std::string_view kDispatchers[] = {"process_one_work", "worker_thread",
+constexpr std::string_view kDispatchers[] = {
+    "process_one_work", "worker_thread",
     // Timers, soft interrupts, work and threads.
     "call_timer_fn", "__run_timer*", "expire_timers", "__hrtimer_run_queues", "__run_hrtimer*",
     "hrtimer_run_softirq", "__do_softirq", "handle_softirqs", "run_ksoftirqd", "do_softirq*", "net_rx_action",
-    "tasklet_action*",   "kthread", "smpboot_thread_fn", "irq_work_*",
-    "task_work_run", "handle_irq_event*", "__handle_irq_event*", "handle_*_irq", "generic_handle_irq*",
-    "rcu_do_batch", "rcu_core", "__usb_hcd_giveback_urb",
+    "tasklet_action*", "kthread", "smpboot_thread_fn", "irq_work_*", "task_work_run", "handle_irq_event*",
+    "__handle_irq_event*", "handle_*_irq", "generic_handle_irq*", "rcu_do_batch", "rcu_core",
+    "__usb_hcd_giveback_urb",
     // The network receive path.
     "__netif_receive_skb*", "netif_receive_skb*", "process_backlog", "deliver_skb", "__napi_poll*",
     "napi_poll*",
     // Netlink.
-     "rtnetlink_rcv_msg", "nfnetlink_rcv*",  
-    "netlink_dump*", "__netlink_dump_start",  "crypto_user_rcv_msg", "xfrm_user_rcv_msg",
-    "sock_diag_rcv*",
+    "rtnetlink_rcv_msg", "nfnetlink_rcv*", "netlink_dump*", "__netlink_dump_start", "crypto_user_rcv_msg",
+    "xfrm_user_rcv_msg", "sock_diag_rcv*",
     // Sockets.
-    "sock_sendmsg*", "__sock_sendmsg",   
-      "sock_do_ioctl*", "sock_write_iter", "sock_read_iter",
+    "sock_sendmsg*", "__sock_sendmsg", "sock_do_ioctl*", "sock_write_iter", "sock_read_iter",
     "__sys_setsockopt*", "__sys_getsockopt*", "do_sock_setsockopt*", "do_sock_getsockopt*", "__sys_connect*",
     "__sys_bind*", "__sys_accept*", "__sys_sendto", "__sys_recvfrom", "__sys_listen", "__sys_shutdown*",
-     "__sock_release", "sock_close",
+    "__sock_release", "sock_close",
     // Files.
-    "vfs_write", "__vfs_write", "new_sync_write", "vfs_read", "__vfs_read", "new_sync_read", "vfs_ioctl", "*_compat_ioctl", "compat_ptr_ioctl", "*sys_ioctl", "*SyS_ioctl", "*SYSC_ioctl",
-    "do_vfs_ioctl", "ksys_ioctl", "compat_sys_ioctl", "do_iter_*", "vfs_iter_*", "do_iter_readv_writev",
+    "vfs_write", "__vfs_write", "new_sync_write", "vfs_read", "__vfs_read", "new_sync_read", "vfs_ioctl",
+    "*_compat_ioctl", "compat_ptr_ioctl", "*sys_ioctl", "*SyS_ioctl", "*SYSC_ioctl", "do_vfs_ioctl",
+    "ksys_ioctl", "compat_sys_ioctl", "do_iter_*", "vfs_iter_*", "do_iter_readv_writev",
     "do_loop_readv_writev*", "vfs_readv", "vfs_writev", "call_write_iter", "call_read_iter", "do_dentry_open",
     "vfs_open", "__fput", "____fput", "do_mount", "path_mount", "vfs_get_tree", "mount_fs", "legacy_get_tree",
     "mount_bdev", "mount_nodev", "get_tree_bdev*", "vfs_fsync*", "vfs_getattr*", "vfs_statx*",
@@ -771,7 +980,24 @@ constexpr std::string_view kDispatchers[] = {"process_one_work", "worker_thread"
     // Block, faults, exit.
     "usb_hcd_giveback_urb"};
 
-constexpr std::string_view kSystemCalls[] = {"__x64_sys_*", "__ia32_sys_*", "__x64_compat_sys_*", "__ia32_compat_sys_*", "__arm64_sys_*", "__arm64_compat_sys_*", "__s390*_sys_*", "__riscv_sys_*", "__do_sys_*", "__do_compat_sys_*", "__se_sys_*", "__se_compat_sys_*", "SyS_*", "SYSC_*", "compat_SyS_*", "C_SYSC_*", "sys_*", "compat_sys_*"};
+constexpr std::string_view kSystemCalls[] = {"__x64_sys_*",
+                                             "__ia32_sys_*",
+                                             "__x64_compat_sys_*",
+                                             "__ia32_compat_sys_*",
+                                             "__arm64_sys_*",
+                                             "__arm64_compat_sys_*",
+                                             "__s390*_sys_*",
+                                             "__riscv_sys_*",
+                                             "__do_sys_*",
+                                             "__do_compat_sys_*",
+                                             "__se_sys_*",
+                                             "__se_compat_sys_*",
+                                             "SyS_*",
+                                             "SYSC_*",
+                                             "compat_SyS_*",
+                                             "C_SYSC_*",
+                                             "sys_*",
+                                             "compat_sys_*"};
 constexpr std::string_view kTimerInterrupts[] = {
     "*apic_timer_interrupt*", "el1_irq*",        "el1h_64_irq*", "*irq_svc",     "timer_interrupt*",
     "decrementer_*",          "riscv_intc_irq*", "do_irq",       "ret_from_intr"};
@@ -789,17 +1015,28 @@ const NameSet& Extra(SkipSet set) {
   static const NameSet kPage{kPageNames};
   static const NameSet kUsercopy{kUsercopyNames};
   switch (set) {
-    case SkipSet::kNone: return kNone;
-    case SkipSet::kObjects: return kObject;
-    case SkipSet::kStall: return kStall;
-    case SkipSet::kLeak: return kLeak;
-    case SkipSet::kSleep: return kSleep;
-    case SkipSet::kRcu: return kRcu;
-    case SkipSet::kLockdep: return kLockdep;
-    case SkipSet::kRust: return kRust;
-    case SkipSet::kPage: return kPage;
-    case SkipSet::kHang: return kHang;
-    case SkipSet::kUsercopy: return kUsercopy;
+    case SkipSet::kNone:
+      return kNone;
+    case SkipSet::kObjects:
+      return kObject;
+    case SkipSet::kStall:
+      return kStall;
+    case SkipSet::kLeak:
+      return kLeak;
+    case SkipSet::kSleep:
+      return kSleep;
+    case SkipSet::kRcu:
+      return kRcu;
+    case SkipSet::kLockdep:
+      return kLockdep;
+    case SkipSet::kRust:
+      return kRust;
+    case SkipSet::kPage:
+      return kPage;
+    case SkipSet::kHang:
+      return kHang;
+    case SkipSet::kUsercopy:
+      return kUsercopy;
   }
   return kNone;
 }
@@ -812,8 +1049,8 @@ bool IsFaultInjection(std::string_view function) {
 }
 
 bool NeverBlamed(std::string_view function, SkipSet extra) {
-  static const NameSet kSet{kPrint,     kFaultEntry, kSanitizer,      kMemory, kAllocator,
-                            kLock, kStructure,  kFaultInjection, kEntry};
+  static const NameSet kSet{kPrint, kFaultEntry, kSanitizer,      kMemory, kAllocator,
+                            kLock,  kStructure,  kFaultInjection, kEntry};
   return kSet.Holds(function) || Extra(extra).Holds(function);
 }
 

@@ -15,9 +15,12 @@ constexpr std::string_view kWarningIgnores[] = {
     "WARNING: workqueue cpumask: online intersect",
 };
 constexpr std::string_view kInfoIgnores[] = {
-    "INFO: lockdep is turned off", "INFO: Stall ended before state dump start", "INFO: NMI handler",
-    "INFO: recovery required", "blocked on a mutex", "blocked on a semaphore", "blocked on an rw-semaphore",
-    "is blocked on", "<writer> blocked on", "<reader> blocked on"};
+    "INFO: lockdep is turned off", "INFO: Stall ended before state dump start",
+    "INFO: NMI handler",           "INFO: recovery required",
+    "blocked on a mutex",          "blocked on a semaphore",
+    "blocked on an rw-semaphore",  "is blocked on",
+    "<writer> blocked on",         "<reader> blocked on"};
+constexpr std::string_view kPanicIgnores[] = {"---[ end Kernel panic"};
 // User space's traps go by the task's name: "traps: foo[12] general protection fault ip:...".
 constexpr std::string_view kFaultIgnores[] = {"GPF could be caused by", " ip:"};
 
@@ -30,8 +33,16 @@ std::vector<Header> MakeHeaders() {
       {.needle = "Kernel BUG", .formats = formats::KernelBug()},
       {.needle = "Kernel bug detected", .formats = formats::KernelBug()},
       {.needle = "BUG:", .formats = formats::Bug()},
-      {.needle = "WARNING:", .place = kFrontOrDevice, .formats = formats::Warning(), .ignores = kWarningIgnores, .kernel_only = true},
-      {.needle = "INFO:", .place = kFront, .formats = formats::Info(), .ignores = kInfoIgnores, .kernel_only = true},
+      {.needle = "WARNING:",
+       .place = kFrontOrDevice,
+       .formats = formats::Warning(),
+       .ignores = kWarningIgnores,
+       .kernel_only = true},
+      {.needle = "INFO:",
+       .place = kFront,
+       .formats = formats::Info(),
+       .ignores = kInfoIgnores,
+       .kernel_only = true},
       {.needle = "nable to handle kernel", .place = kInWord, .formats = formats::Unable()},
       {.needle = "general protection fault:", .formats = fault, .ignores = kFaultIgnores},
       {.needle = "general protection fault,", .formats = fault, .ignores = kFaultIgnores},
@@ -50,7 +61,7 @@ std::vector<Header> MakeHeaders() {
       {.needle = "invalid TSS: ", .formats = fault},
       {.needle = "segment not present: ", .formats = fault},
       {.needle = "UBSAN:", .formats = formats::Ubsan()},
-      {.needle = "Kernel panic", .formats = formats::Panic(), .continues = true},
+      {.needle = "Kernel panic", .formats = formats::Panic(), .ignores = kPanicIgnores, .continues = true},
       {.needle = "rust_kernel: panicked at ", .formats = formats::Rust()},
       {.needle = "unregister_netdevice: waiting for", .formats = formats::Other(), .continues = true},
       {.needle = "trusty: panic", .formats = formats::Other()},
@@ -96,7 +107,8 @@ bool Shows(const Header& header, std::string_view line) {
   if (at == std::string_view::npos) return false;
   const std::string_view before = line.substr(0, at);
   switch (header.place) {
-    case Header::Place::kInWord: break;
+    case Header::Place::kInWord:
+      break;
     case Header::Place::kAnywhere:
       if (at > 0 && IsWord(before.back())) return false;
       break;
@@ -116,15 +128,16 @@ bool Shows(const Header& header, std::string_view line) {
 }  // namespace
 
 const Header* RebootHeader() {
-  static constexpr Format kReboot[] = {{.pattern = "{$}", .title = "unexpected kernel reboot", .stack_expected = false}};
+  static constexpr Format kReboot[] = {
+      {.pattern = "{$}", .title = "unexpected kernel reboot", .stack_expected = false}};
   static constexpr Header kHeader = {.needle = "", .formats = kReboot};
   return &kHeader;
 }
 
 namespace {
 
-/// All headers and, to pass over the lines that have none at little cost, for each header the four letters of it
-/// that fewest other texts hold. A line is read once; only where such a four is seen is a needle compared.
+/// All headers and, to pass over the lines that have none at little cost, for each header the four letters of
+/// it that fewest other texts hold. A line is read once; only where such a four is seen is a needle compared.
 class HeaderIndex {
  public:
   HeaderIndex() : headers_(MakeHeaders()) {
@@ -150,7 +163,8 @@ class HeaderIndex {
       for (const Entry& entry : entries_) {
         if (entry.four != four || entry.header >= found || at < entry.offset) continue;
         const Header& header = headers_[entry.header];
-        if (line.substr(at - entry.offset).starts_with(header.needle) && Shows(header, line)) found = entry.header;
+        if (line.substr(at - entry.offset).starts_with(header.needle) && Shows(header, line))
+          found = entry.header;
       }
     }
     return found == headers_.size() ? nullptr : &headers_[found];

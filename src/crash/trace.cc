@@ -13,12 +13,13 @@ using Kind = StackLine::Kind;
 bool IsStart(const StackLine& line) { return line.kind == Kind::kStart || line.kind == Kind::kOwnerStart; }
 /// Inlined functions are seen in symbolized logs only; a title must not depend on that.
 bool HasFunction(const StackLine& line) {
-  return !line.is_inline && (line.kind == Kind::kFrame || line.kind == Kind::kInstruction) && !line.function.empty();
+  return !line.is_inline && (line.kind == Kind::kFrame || line.kind == Kind::kInstruction) &&
+         !line.function.empty();
 }
 
 /// All functions that a plan finds, those that are never to blame left out. Fault injection's stack ends it.
 std::vector<std::string> Collect(std::string_view plan, std::string_view named,
-                                      const std::vector<StackLine>& lines, size_t end, SkipSet skip) {
+                                 const std::vector<StackLine>& lines, size_t end, SkipSet skip) {
   std::vector<std::string> found;
   const auto take = [&](std::string_view function) {
     std::string name = Demangle(function);
@@ -44,7 +45,8 @@ std::vector<std::string> Collect(std::string_view plan, std::string_view named,
         continue;
       }
       const bool hit = (step == 'I' && line.kind == Kind::kInstruction && HasFunction(line)) ||
-                       (step == 'C' && line.kind == Kind::kStart) || (step == 'O' && line.kind == Kind::kOwnerStart) ||
+                       (step == 'C' && line.kind == Kind::kStart) ||
+                       (step == 'O' && line.kind == Kind::kOwnerStart) ||
                        (step == 'B' && line.kind == Kind::kLockUse) ||
                        (step == 'T' && line.kind == Kind::kFrame && IsTimerInterrupt(line.function));
       if (!hit) continue;
