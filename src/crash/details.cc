@@ -147,7 +147,7 @@ void ReadStacks(const Message& message, const std::vector<StackLine>& stack_line
 
 void ReadDetails(const Message& message, const std::vector<StackLine>& stack_lines, Report& report) {
   bool user_mode = false;
-  for (size_t i = 0; i < message.shown; ++i) {
+  for (size_t i = 0; i < message.lines.size(); ++i) {
     const std::string_view text = message.lines[i];
     if (text.starts_with("CPU: ") && report.kernel.empty()) {
       ReadCpuLine(text, report);
@@ -158,7 +158,7 @@ void ReadDetails(const Message& message, const std::vector<StackLine>& stack_lin
       user_mode = true;
     } else if (text.starts_with("Code: ") && report.code.empty() && !user_mode) {
       report.code = Trim(text.substr(6));
-    } else if (!user_mode && stack_lines[i].kind == Kind::kOther) {
+    } else if (i < message.shown && !user_mode && stack_lines[i].kind == Kind::kOther) {
       ReadRegisters(text, report.registers);
     }
     if (report.executor.empty()) report.executor = ReadExecutor(Between(text, "Comm: ", ""));

@@ -13,6 +13,11 @@ constexpr std::string_view kWarningIgnores[] = {
     "WARNING: /etc/ssh/moduli",
     "WARNING: the mand mount option",
     "WARNING: workqueue cpumask: online intersect",
+    "WARNING: Unsupported flag value",
+    "WARNING: fbcon: Driver",
+    "WARNING: Unprivileged eBPF",
+    "WARNING: Reset corrupted AGFL",
+    "WARNING: See https://",
 };
 constexpr std::string_view kInfoIgnores[] = {
     "INFO: lockdep is turned off", "INFO: Stall ended before state dump start",
