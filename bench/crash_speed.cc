@@ -41,10 +41,14 @@ size_t Read(std::string_view log) {
 
 std::string PlainConsole(size_t bytes) {
   static const char* const kLines[] = {
-      "pci 0000:00:1f.2: [8086:2922] type 00 class 0x010601", "ACPI: PCI: Interrupt link LNKA configured for IRQ 10",
-      "systemd[1]: Started Journal Service.", "EXT4-fs (sda1): mounted filesystem with ordered data mode. Quota mode: none.",
-      "audit: type=1400 audit(1700000000.123:45): apparmor=\"STATUS\" operation=\"profile_load\" name=\"lsb_release\" pid=412",
-      "usb 1-1: New USB device found, idVendor=0627, idProduct=0001, bcdDevice= 0.00", "IPv6: ADDRCONF(NETDEV_CHANGE): eth0: link becomes ready"};
+      "pci 0000:00:1f.2: [8086:2922] type 00 class 0x010601",
+      "ACPI: PCI: Interrupt link LNKA configured for IRQ 10",
+      "systemd[1]: Started Journal Service.",
+      "EXT4-fs (sda1): mounted filesystem with ordered data mode. Quota mode: none.",
+      "audit: type=1400 audit(1700000000.123:45): apparmor=\"STATUS\" operation=\"profile_load\" "
+      "name=\"lsb_release\" pid=412",
+      "usb 1-1: New USB device found, idVendor=0627, idProduct=0001, bcdDevice= 0.00",
+      "IPv6: ADDRCONF(NETDEV_CHANGE): eth0: link becomes ready"};
   std::string out;
   out.reserve(bytes + 256);
   for (size_t i = 0; out.size() < bytes; ++i) {
@@ -104,10 +108,14 @@ int main() {
   const char* root = std::getenv("KILN_CRASH_REPORTS");
   BenchCorpus(std::filesystem::path(root != nullptr ? root : "../shared/crash-reports") / "syzbot");
   Bench("100 MB of \"BUG:\" lines", Repeat("BUG: foo bar\n", 100'000'000 / 13));
-  Bench("100 MB of page fault headers", Repeat("[    1.000000] BUG: unable to handle page fault for address: ffff\n", 100'000'000 / 66));
+  Bench("100 MB of page fault headers",
+        Repeat("[    1.000000] BUG: unable to handle page fault for address: ffff\n", 100'000'000 / 66));
   Bench("one line of 100 MB", std::string(100'000'000, 'x'));
   Bench("one line of 100 MB of \"[ 1.\"", Repeat("[ 1.", 25'000'000));
-  Bench("10^6 nested traces", Repeat("Call Trace:\n foo+0x1/0x2\n BUG: KASAN: use-after-free in foo+0x1/0x2\n", 1'000'000));
-  Bench("one KASAN report of 10^6 frames", "BUG: KASAN: use-after-free in kfree+0x1/0x2\nRead of size 8\nCall Trace:\n" + Repeat(" kfree+0x1/0x2\n", 1'000'000));
+  Bench("10^6 nested traces",
+        Repeat("Call Trace:\n foo+0x1/0x2\n BUG: KASAN: use-after-free in foo+0x1/0x2\n", 1'000'000));
+  Bench("one KASAN report of 10^6 frames",
+        "BUG: KASAN: use-after-free in kfree+0x1/0x2\nRead of size 8\nCall Trace:\n" +
+            Repeat(" kfree+0x1/0x2\n", 1'000'000));
   return 0;
 }

@@ -14,13 +14,14 @@ bool HasControl(std::string_view line) {
   constexpr uint64_t kOnes = 0x0101010101010101;
   constexpr uint64_t kHigh = 0x8080808080808080;
   size_t i = 0;
+  uint64_t found = 0;
   for (; i + 8 <= line.size(); i += 8) {
     uint64_t word = 0;
     std::memcpy(&word, line.data() + i, 8);
-    const uint64_t below_blank = (word - kOnes * 0x20) & ~word & kHigh;
     const uint64_t del = word ^ (kOnes * 0x7f);
-    if ((below_blank | ((del - kOnes) & ~del & kHigh)) != 0) return true;
+    found |= ((word - kOnes * 0x20) & ~word) | ((del - kOnes) & ~del);
   }
+  if ((found & kHigh) != 0) return true;
   for (; i < line.size(); ++i) {
     if (IsControl(line[i])) return true;
   }

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "crash/corrupt.h"
 #include "crash/details.h"
+#include "crash/fingerprint.h"
 #include "crash/format.h"
 #include "crash/guilty.h"
 #include "crash/title.h"
@@ -38,9 +39,11 @@ Reading Read(const Header& header, const Message& message, const std::vector<Sta
   if (format.choice != Choice::kNone) {
     const std::string_view named =
         format.named >= 0 ? reading.captures.text[static_cast<size_t>(format.named)] : std::string_view();
-    reading.printed =
-        format.choice == Choice::kNamed ? std::string(named) : ChooseFunction(format, named, stack_lines, message.own);
-    reading.function = reading.printed.empty() ? "corrupted" : CanonicalFunction(reading.printed, format.choice);
+    reading.printed = format.choice == Choice::kNamed
+                          ? std::string(named)
+                          : ChooseFunction(format, named, stack_lines, message.own);
+    reading.function =
+        reading.printed.empty() ? "corrupted" : CanonicalFunction(reading.printed, format.choice);
     if (reading.printed.empty()) reading.reason = kNoFrames;
   }
   if (format.alts[0].find("{O}") != std::string_view::npos)
@@ -69,6 +72,34 @@ void SetTitles(const Reading& reading, Report& report) {
                           report.alt_titles.end());
 }
 
+/// The title under which this and differently detected messages of the same bug are one.
+std::string GroupTitle(const Reading& reading, const Report& report) {
+  const std::string_view shape = reading.format->alts[0];
+  if (shape.empty() || shape.find("{F}") == std::string_view::npos) return report.title;
+  return NormalizeTitle(FillTitle(shape, reading.captures, reading.function, reading.origin));
+}
+
+/// The tester or the login service was killed for want of memory: no bug of the kernel's.
+bool IsTesterFailure(const Excerpt& excerpt) {
+  static constexpr std::string_view kProcesses[] = {"syz-fuzzer", "syz-executor", "syz-execprog", "sshd"};
+  for (size_t i = excerpt.header; i < excerpt.lines.size(); ++i) {
+    const std::string_view text = excerpt.lines[i]->text;
+    for (const std::string_view sign :
+         {"panic: failed to start executor binary", "panic: failed to create temp dir",
+          "runtime: out of memory", "fatal error: out of memory", "signal SIGBUS: bus error",
+          "INIT: PANIC: segmentation violation!"}) {
+      if (text.find(sign) != std::string_view::npos) return true;
+    }
+    const size_t killed = std::min(text.find("Out of memory: Kill"), text.find("lowmemorykiller: Killing"));
+    if (killed == std::string_view::npos) continue;
+    const std::string_view victim = text.substr(killed);
+    for (const auto process : kProcesses) {
+      if (victim.find(process) != std::string_view::npos) return true;
+    }
+  }
+  return false;
+}
+
 std::string JoinLines(const Message& message) {
   std::string text;
   for (const auto line : message.before) text.append(line).push_back('\n');
@@ -90,13 +121,16 @@ Report Analyze(const Excerpt& excerpt) {
   report.begin = header_line.begin;
   report.time_us = header_line.time_us;
   report.panicked = message.panicked;
+  report.suppressed = IsTesterFailure(excerpt);
   report.text = JoinLines(message);
   if (reading.format == nullptr) {
     report.title = NormalizeTitle(header_line.text);
+    report.fingerprint = Fingerprint(report.title);
     report.corrupted = true;
     report.corrupted_reason = "matched title but not report regexp";
   } else {
     SetTitles(reading, report);
+    report.fingerprint = Fingerprint(GroupTitle(reading, report));
     if (reading.reason.empty())
       reading.reason = FindCorruption(report.title, *reading.format, message.own, stack_lines);
     report.corrupted = !reading.reason.empty();

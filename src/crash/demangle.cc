@@ -8,8 +8,8 @@
 namespace kiln::crash {
 namespace {
 
-/// Reads the paths and types of Rust's v0 mangling (rust-lang RFC 2603). Bounded in depth and output, as symbols
-/// come from untrusted logs.
+/// Reads the paths and types of Rust's v0 mangling (rust-lang RFC 2603). Bounded in depth and output, as
+/// symbols come from untrusted logs.
 class RustName {
  public:
   explicit RustName(std::string_view text) : text_(text) {}
@@ -46,10 +46,14 @@ class RustName {
       const char c = Next();
       if (c == '_') return value + 1;
       uint64_t digit = 0;
-      if (c >= '0' && c <= '9') digit = static_cast<uint64_t>(c - '0');
-      else if (c >= 'a' && c <= 'z') digit = static_cast<uint64_t>(c - 'a') + 10;
-      else if (c >= 'A' && c <= 'Z') digit = static_cast<uint64_t>(c - 'A') + 36;
-      else failed_ = true;
+      if (c >= '0' && c <= '9')
+        digit = static_cast<uint64_t>(c - '0');
+      else if (c >= 'a' && c <= 'z')
+        digit = static_cast<uint64_t>(c - 'a') + 10;
+      else if (c >= 'A' && c <= 'Z')
+        digit = static_cast<uint64_t>(c - 'A') + 36;
+      else
+        failed_ = true;
       value = value * 62 + digit;
     }
     return 0;
@@ -83,8 +87,10 @@ class RustName {
   }
 
   void Append(std::string& out, std::string_view part) {
-    if (out.size() + part.size() > kMaxOutput) failed_ = true;
-    else out.append(part);
+    if (out.size() + part.size() > kMaxOutput)
+      failed_ = true;
+    else
+      out.append(part);
   }
 
   template <class Reader>
@@ -111,7 +117,8 @@ class RustName {
     const char tag = Next();
     std::string ignored;
     switch (tag) {
-      case 'C': return Identifier(out);
+      case 'C':
+        return Identifier(out);
       case 'N': {
         const char space = Next();
         Path(out);
@@ -148,8 +155,10 @@ class RustName {
           GenericArgument(out);
         }
         return Append(out, ">");
-      case 'B': return Backref(out, [this](std::string& to) { Path(to); });
-      default: failed_ = true;
+      case 'B':
+        return Backref(out, [this](std::string& to) { Path(to); });
+      default:
+        failed_ = true;
     }
   }
 
@@ -178,28 +187,50 @@ class RustName {
 
   static std::string_view Basic(char tag) {
     switch (tag) {
-      case 'a': return "i8";
-      case 'b': return "bool";
-      case 'c': return "char";
-      case 'd': return "f64";
-      case 'e': return "str";
-      case 'f': return "f32";
-      case 'h': return "u8";
-      case 'i': return "isize";
-      case 'j': return "usize";
-      case 'l': return "i32";
-      case 'm': return "u32";
-      case 'n': return "i128";
-      case 'o': return "u128";
-      case 's': return "i16";
-      case 't': return "u16";
-      case 'u': return "()";
-      case 'v': return "...";
-      case 'x': return "i64";
-      case 'y': return "u64";
-      case 'z': return "!";
-      case 'p': return "_";
-      default: return {};
+      case 'a':
+        return "i8";
+      case 'b':
+        return "bool";
+      case 'c':
+        return "char";
+      case 'd':
+        return "f64";
+      case 'e':
+        return "str";
+      case 'f':
+        return "f32";
+      case 'h':
+        return "u8";
+      case 'i':
+        return "isize";
+      case 'j':
+        return "usize";
+      case 'l':
+        return "i32";
+      case 'm':
+        return "u32";
+      case 'n':
+        return "i128";
+      case 'o':
+        return "u128";
+      case 's':
+        return "i16";
+      case 't':
+        return "u16";
+      case 'u':
+        return "()";
+      case 'v':
+        return "...";
+      case 'x':
+        return "i64";
+      case 'y':
+        return "u64";
+      case 'z':
+        return "!";
+      case 'p':
+        return "_";
+      default:
+        return {};
     }
   }
 
@@ -219,8 +250,12 @@ class RustName {
         if (Take('L')) Base62();
         if (tag == 'Q') Append(out, "mut ");
         return Type(out);
-      case 'P': Append(out, "*const "); return Type(out);
-      case 'O': Append(out, "*mut "); return Type(out);
+      case 'P':
+        Append(out, "*const ");
+        return Type(out);
+      case 'O':
+        Append(out, "*mut ");
+        return Type(out);
       case 'S':
         Append(out, "[");
         Type(out);
@@ -238,12 +273,15 @@ class RustName {
           Type(out);
         }
         return Append(out, ")");
-      case 'B': return Backref(out, [this](std::string& to) { Type(to); });
+      case 'B':
+        return Backref(out, [this](std::string& to) { Type(to); });
       case 'F':
       case 'D':
         failed_ = true;  // Function pointers and trait objects: too rare to be read.
         return;
-      default: --at_; return Path(out);
+      default:
+        --at_;
+        return Path(out);
     }
   }
 
@@ -277,7 +315,8 @@ std::string Demangle(std::string_view symbol) {
       abi::__cxa_demangle(std::string(symbol).c_str(), nullptr, nullptr, &status), std::free);
   if (status != 0 || text == nullptr) return std::string(symbol);
   std::string name = text.get();
-  if (const size_t arguments = name.find('('); arguments != std::string::npos && arguments > 0) name.resize(arguments);
+  if (const size_t arguments = name.find('('); arguments != std::string::npos && arguments > 0)
+    name.resize(arguments);
   return DropLegacyHash(std::move(name));
 }
 

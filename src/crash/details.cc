@@ -77,7 +77,9 @@ void ReadRegisters(std::string_view text, std::vector<Register>& out) {
     if (name == "RSP" || name == "ESP") break;  // "EFLAGS: ..." follows.
   }
   for (auto& reg : found) {
-    if (out.size() < kMaxRegisters) out.push_back(std::move(reg));
+    const bool known =
+        std::any_of(out.begin(), out.end(), [&](const Register& old) { return old.name == reg.name; });
+    if (!known && out.size() < kMaxRegisters) out.push_back(std::move(reg));
   }
 }
 
@@ -108,29 +110,36 @@ Frame ToFrame(const StackLine& line) {
   return frame;
 }
 
+/// Collects the stacks of a message. A stack without a heading of its own (riscv, KFENCE, KMSAN, KCSAN) goes
+/// by the line before it.
 void ReadStacks(const Message& message, const std::vector<StackLine>& stack_lines, Report& report) {
   constexpr size_t kMaxStacks = 32;
   constexpr size_t kMaxFrames = 256;
   bool open = false;
-  for (size_t i = 0; i < stack_lines.size(); ++i) {
+  std::string_view heading;
+  const auto begin = [&](std::string_view text) {
+    report.stacks.push_back({std::string(Trim(text)), {}});
+    open = true;
+  };
+  for (size_t i = 0; i < message.shown && report.stacks.size() < kMaxStacks; ++i) {
     const StackLine& line = stack_lines[i];
     const std::string_view text = message.lines[i];
-    const bool chain = text.starts_with("-> #");
-    if (line.kind == Kind::kStart || line.kind == Kind::kOwnerStart || chain) {
-      if (report.stacks.size() >= kMaxStacks) return;
-      report.stacks.push_back({std::string(Trim(text)), {}});
-      open = true;
-    } else if (line.kind == Kind::kEnd || line.kind == Kind::kTaskEnd) {
-      open = false;
-    } else if (open && line.kind == Kind::kFrame && report.stacks.back().frames.size() < kMaxFrames) {
-      report.stacks.back().frames.push_back(ToFrame(line));
+    if (line.kind == Kind::kStart || line.kind == Kind::kOwnerStart || text.starts_with("-> #")) {
+      begin(text);
+    } else if (line.kind == Kind::kFrame) {
+      if (!open) begin(heading);
+      if (report.stacks.back().frames.size() < kMaxFrames)
+        report.stacks.back().frames.push_back(ToFrame(line));
     } else if (line.kind == Kind::kInstruction && report.stacks.empty()) {
-      report.stacks.push_back({std::string(Trim(text.substr(0, text.find(':')))), {ToFrame(line)}});
+      begin(text.substr(0, text.find_first_of(":[")));
+      report.stacks.back().frames.push_back(ToFrame(line));
       open = false;
-    } else if (open && !report.stacks.back().frames.empty() && line.kind == Kind::kOther &&
-               Trim(text).empty()) {
+    } else if (line.kind == Kind::kEnd || line.kind == Kind::kTaskEnd ||
+               text.starts_with("Last Breaking-Event-Address") ||
+               (Trim(text).empty() && open && !report.stacks.back().frames.empty())) {
       open = false;
     }
+    if (line.kind != Kind::kFrame && !Trim(text).empty()) heading = text;
   }
 }
 
@@ -149,7 +158,7 @@ void ReadDetails(const Message& message, const std::vector<StackLine>& stack_lin
       user_mode = true;
     } else if (text.starts_with("Code: ") && report.code.empty() && !user_mode) {
       report.code = Trim(text.substr(6));
-    } else if (!user_mode && stack_lines[i].kind == Kind::kOther) {
+    } else if (i < message.shown && !user_mode && stack_lines[i].kind == Kind::kOther) {
       ReadRegisters(text, report.registers);
     }
     if (report.executor.empty()) report.executor = ReadExecutor(Between(text, "Comm: ", ""));

@@ -60,7 +60,8 @@ void Detector::OnRecord(const console::Record& record) {
 }
 
 bool Detector::IsFinal(const Open& open) const {
-  return next_sequence_ - open.sequence > kMaxLines || bytes_ - open.bytes > kMaxBytes || open_.size() > kMaxOpen;
+  return next_sequence_ - open.sequence > kMaxLines || bytes_ - open.bytes > kMaxBytes ||
+         open_.size() > kMaxOpen;
 }
 
 void Detector::Keep(const console::Record& record, const Header* header) {

@@ -25,9 +25,7 @@ bool ShowsOtherStack(std::string_view text) {
 }
 
 /// A doubtful frame is dropped, save the one that marks where the interrupted code begins.
-bool IsDropped(std::string_view text) {
-  return IsUnreliable(text) && !Has(text, "<EOI>");
-}
+bool IsDropped(std::string_view text) { return IsUnreliable(text) && !Has(text, "<EOI>"); }
 
 }  // namespace
 
@@ -52,7 +50,8 @@ Message SelectMessage(const Excerpt& excerpt) {
   for (size_t i = excerpt.header; i < excerpt.lines.size(); ++i) {
     const LogLine& line = *excerpt.lines[i];
     const bool first = i == excerpt.header;
-    if (!first && ((line.header != nullptr && !line.header->continues) || ShowsOtherStack(line.text))) second = true;
+    if (!first && ((line.header != nullptr && !line.header->continues) || ShowsOtherStack(line.text)))
+      second = true;
     if (Has(line.text, "Kernel panic - not syncing")) message.panicked = true;
     if (!first) {
       const bool foreign = !SameOrigin(line, header);
@@ -72,6 +71,7 @@ Message SelectMessage(const Excerpt& excerpt) {
       if (skip) continue;
     }
     message.lines.push_back(line.text);
+    if (!second) message.shown = message.lines.size();
     if (!second || message.by_caller) message.own = message.lines.size();
   }
   return message;

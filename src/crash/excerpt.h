@@ -40,6 +40,8 @@ struct Message {
   std::vector<std::string_view> lines;
   /// How many of `lines` belong to this message before the next header begins.
   size_t own = 0;
+  /// As `own`, also where the task goes on with another message: whose stacks `lines` behind it show.
+  size_t shown = 0;
   /// The lines carried printk's caller.
   bool by_caller = false;
   /// The lines carried a printk prefix.

@@ -23,27 +23,26 @@ enum class Choice : uint8_t {
 ///
 /// `title` and `alts` may hold {0}..{5}, what the pattern captured, and {F}, the function to blame.
 /// `plans` says where to look for functions; each is tried when the one before gave none. A plan is a row of
-/// steps over the report's lines: H the function named in the header, B the heading of the irq-safe lock's use, L all locks'
-/// "at:" functions and frames up to the next heading,
-/// I the next instruction line, C the next stack heading, O the next heading
-/// of an earlier event, S the frames up to the next heading, T the next entry of a timer interrupt, U as I
-/// but only the last one before the next heading.
+/// steps over the report's lines: H the function named in the header, B the heading of the irq-safe lock's
+/// use, L all locks' "at:" functions and frames up to the next heading, I the next instruction line, C the
+/// next stack heading, O the next heading of an earlier event, S the frames up to the next heading, T the
+/// next entry of a timer interrupt, U as I but only the last one before the next heading.
 struct Format {
-  std::string_view pattern;
-  std::string_view title;
+  std::string_view pattern = {};
+  std::string_view title = {};
   std::array<std::string_view, 2> alts = {};
   Choice choice = Choice::kNone;
   std::array<std::string_view, 3> plans = {};
   SkipSet skip = SkipSet::kNone;
   bool stack_expected = true;  ///< Without any stack the report is cut.
   bool corrupted = false;      ///< This shape is what remains of a mixed or cut message.
-  int named = -1;           ///< Which capture is a function that step H takes.
+  int named = -1;              ///< Which capture is a function that step H takes.
   std::string_view type = {};  ///< Overrides what the title says.
 };
 
 /// A text by which a crash message makes itself known, and what it may be.
 struct Header {
-  std::string_view needle;
+  std::string_view needle = {};
   /// Where in the line the needle counts.
   enum class Place : uint8_t {
     kAnywhere,       ///< At the beginning of a word.
@@ -52,9 +51,9 @@ struct Header {
     kFrontOrDevice,  ///< First or behind a device's name, "usb 5-1: ".
   };
   Place place = Place::kAnywhere;
-  std::span<const Format> formats;
+  std::span<const Format> formats = {};
   /// Lines that hold one of these are not crashes.
-  std::span<const std::string_view> ignores;
+  std::span<const std::string_view> ignores = {};
   /// Belongs to the message before it, if there is one, rather than ending it: what a trap or panic adds.
   bool continues = false;
   /// Counts only on lines of the kernel, in a log that marks those.

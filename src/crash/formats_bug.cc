@@ -20,14 +20,14 @@ constexpr Format kBug[] = {
     {.pattern = "KASAN: {w} in {t}{/}{Read|Write} {of size|at addr}", .title = "KASAN: {0} {2} in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kTrace},
     {.pattern = "KASAN: {w} on {$}{/}{Read|Write} of size {n}", .title = "KASAN: {0} {2}"},
     {.pattern = "KASAN: {$}", .title = "KASAN: {0}", .corrupted = true},
-    {.pattern = "KMSAN: kernel-usb-infoleak", .title = "KMSAN: kernel-usb-infoleak in {F}", .alts = {"KMSAN origin in {O}"}, .choice = kFirst, .plans = {"S"}, .stack_expected = false},
-    {.pattern = "KMSAN: {w} in", .title = "KMSAN: {0} in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = {"S"}, .stack_expected = false},
-    {.pattern = "KCSAN: data-race in {w} / {w}", .title = "KCSAN: data-race in {0} / {1}", .choice = kNamed, .stack_expected = false, .named = 0},
+    {.pattern = "KMSAN: kernel-usb-infoleak", .title = "KMSAN: kernel-usb-infoleak in {F}", .alts = {"KMSAN origin in {O}"}, .choice = kFirst, .plans = {"S", "CS"}, .stack_expected = false},
+    {.pattern = "KMSAN: {^} in ", .title = "KMSAN: {0} in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = {"S", "CS"}, .stack_expected = false},
+    {.pattern = "KCSAN: data-race in {w}{*} / {w}", .title = "KCSAN: data-race in {0} / {1}", .choice = kNamed, .stack_expected = false, .named = 0},
     {.pattern = "KCSAN: {data-race|assert: race} in {w}", .title = "KCSAN: {0} in {1}", .choice = kNamed, .stack_expected = false, .named = 1},
     {.pattern = "KCSAN: {$}", .title = "KCSAN: {0}", .corrupted = true},
-    {.pattern = "KFENCE: invalid free in", .title = "KFENCE: invalid free in {F}", .alts = {"invalid-free in {F}"}, .choice = kFirst, .plans = {"S"}, .stack_expected = false},
-    {.pattern = "KFENCE: memory corruption in", .title = "KFENCE: memory corruption in {F}", .choice = kFirst, .plans = {"S"}, .stack_expected = false},
-    {.pattern = "KFENCE: {w} {read|write} in", .title = "KFENCE: {0} {1} in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = {"S"}, .stack_expected = false},
+    {.pattern = "KFENCE: invalid free in", .title = "KFENCE: invalid free in {F}", .alts = {"invalid-free in {F}"}, .choice = kFirst, .plans = {"S", "CS"}, .stack_expected = false},
+    {.pattern = "KFENCE: memory corruption in", .title = "KFENCE: memory corruption in {F}", .choice = kFirst, .plans = {"S", "CS"}, .stack_expected = false},
+    {.pattern = "KFENCE: {w} {read|write} in", .title = "KFENCE: {0} {1} in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = {"S", "CS"}, .stack_expected = false},
     {.pattern = "KFENCE: {$}", .title = "KFENCE: {0}", .corrupted = true},
 
     // Page faults: x86 before and after 5.1, powerpc.
@@ -44,7 +44,7 @@ constexpr Format kBug[] = {
     {.pattern = "BUG: lock held when returning to user space!{/}leaving the kernel with locks still held{/}at: {f}", .title = "BUG: lock held when returning to user space in {F}", .choice = kFirst, .plans = {"L"}, .stack_expected = false, .type = "LOCKDEP"},
     {.pattern = "BUG: lock held at task exit time", .title = "BUG: lock held at task exit time in {F}", .choice = kFirst, .plans = kTrace, .type = "LOCKDEP"},
     {.pattern = "BUG: {*}still has locks held!", .title = "BUG: still has locks held in {F}", .choice = kFirst, .plans = {"L", "CS"}, .type = "LOCKDEP"},
-    {.pattern = "BUG: Invalid wait context", .title = "WARNING: locking bug in {F}", .choice = kFirst, .plans = kTrace},
+    {.pattern = "BUG: Invalid wait context", .title = "WARNING: locking bug in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kLockdep},
 
     // Scheduling.
     {.pattern = "BUG: soft lockup", .title = "BUG: soft lockup in {F}", .alts = {"stall in {F}"}, .choice = kStall, .plans = {"ICS", "TIS", "CS"}, .skip = SkipSet::kStall},

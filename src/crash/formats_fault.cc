@@ -61,7 +61,7 @@ constexpr Format kOther[] = {
     {.pattern = "Close: file count is {0|zero}", .title = "VFS: Close: file count is zero (use-after-free)", .stack_expected = false},
     {.pattern = "panic: Sentry detected {#} stuck task", .title = "panic: Sentry detected stuck tasks", .stack_expected = false},
     {.pattern = "SYZFAIL:{$}", .title = "SYZFAIL: {0}", .stack_expected = false},
-    {.pattern = "SYZFATAL:{$}", .title = "SYZFATAL: {0}", .alts = {"SYZFATAL{0}"}, .stack_expected = false},
+    {.pattern = "SYZFATAL:{$}", .title = "SYZFATAL: {0}", .alts = {"SYZFATAL {0}"}, .stack_expected = false},
     {.pattern = "fatal error:", .title = "go runtime error", .stack_expected = false},
     {.pattern = "runtime error:", .title = "go runtime error", .stack_expected = false},
     {.pattern = "panic:{$}", .title = "panic: {0}", .stack_expected = false},

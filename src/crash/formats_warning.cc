@@ -21,11 +21,12 @@ constexpr Format kWarning[] = {
     {.pattern = "lib/kobject.c:{#} ", .title = "WARNING: kobject bug in {F}", .choice = kFirst, .plans = kWarn, .skip = SkipSet::kObjects},
     {.pattern = "fs/proc/generic.c:{#} {proc_register|__xlate_proc_name|at proc_register}", .title = "WARNING: proc registration bug in {F}", .choice = kFirst, .plans = kWarn, .skip = SkipSet::kObjects},
     {.pattern = "lib/refcount.c:{#} ", .title = "WARNING: refcount bug in {F}", .choice = kFirst, .plans = kWarn, .skip = SkipSet::kObjects},
-    {.pattern = "kernel/locking/lockdep.c:{#} ", .title = "WARNING: locking bug in {F}", .choice = kFirst, .plans = kWarn},
+    {.pattern = "kernel/locking/lockdep.c:{#} ", .title = "WARNING: locking bug in {F}", .choice = kFirst, .plans = kWarn, .skip = SkipSet::kLockdep},
     {.pattern = "mm/{slab_common.c|slab.c|slub.c|util.c}:{#} {kmalloc_slab|kvmalloc_node|__kvmalloc_node|__kmalloc}", .title = "WARNING: kmalloc bug in {F}", .choice = kFirst, .plans = kWarn},
     {.pattern = "mm/vmalloc.c:{#} ", .title = "WARNING: zero-size vmalloc in {F}", .choice = kFirst, .plans = kWarn},
     {.pattern = "WARNING: {*}usb_submit_urb+", .title = "WARNING in {F}/usb_submit_urb", .choice = kFirst, .plans = kWarn, .skip = SkipSet::kObjects},
     {.pattern = "WARNING: {*} at {s}", .title = "WARNING in {F}", .choice = kFirst, .plans = kWarn},
+    {.pattern = "WARNING: CPU: {#} PID: {#} at ", .title = "WARNING in {F}", .choice = kFirst, .plans = kWarn},
     {.pattern = "WARNING: {s} at ", .title = "WARNING in {F}", .choice = kFirst, .plans = kWarn},
     {.pattern = "WARNING: [{*}] {s} at ", .title = "WARNING in {F}", .choice = kFirst, .plans = kWarn},
 

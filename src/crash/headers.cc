@@ -1,5 +1,6 @@
 // Which texts begin a crash message, and which only look like one.
 #include <array>
+#include <cstring>
 
 #include "crash/format.h"
 #include "crash/formats.h"
@@ -12,11 +13,19 @@ constexpr std::string_view kWarningIgnores[] = {
     "WARNING: /etc/ssh/moduli",
     "WARNING: the mand mount option",
     "WARNING: workqueue cpumask: online intersect",
+    "WARNING: Unsupported flag value",
+    "WARNING: fbcon: Driver",
+    "WARNING: Unprivileged eBPF",
+    "WARNING: Reset corrupted AGFL",
+    "WARNING: See https://",
 };
 constexpr std::string_view kInfoIgnores[] = {
-    "INFO: lockdep is turned off", "INFO: Stall ended before state dump start", "INFO: NMI handler",
-    "INFO: recovery required", "blocked on a mutex", "blocked on a semaphore", "blocked on an rw-semaphore",
-    "is blocked on", "<writer> blocked on", "<reader> blocked on"};
+    "INFO: lockdep is turned off", "INFO: Stall ended before state dump start",
+    "INFO: NMI handler",           "INFO: recovery required",
+    "blocked on a mutex",          "blocked on a semaphore",
+    "blocked on an rw-semaphore",  "is blocked on",
+    "<writer> blocked on",         "<reader> blocked on"};
+constexpr std::string_view kPanicIgnores[] = {"---[ end Kernel panic"};
 // User space's traps go by the task's name: "traps: foo[12] general protection fault ip:...".
 constexpr std::string_view kFaultIgnores[] = {"GPF could be caused by", " ip:"};
 
@@ -29,8 +38,16 @@ std::vector<Header> MakeHeaders() {
       {.needle = "Kernel BUG", .formats = formats::KernelBug()},
       {.needle = "Kernel bug detected", .formats = formats::KernelBug()},
       {.needle = "BUG:", .formats = formats::Bug()},
-      {.needle = "WARNING:", .place = kFrontOrDevice, .formats = formats::Warning(), .ignores = kWarningIgnores, .kernel_only = true},
-      {.needle = "INFO:", .place = kFront, .formats = formats::Info(), .ignores = kInfoIgnores, .kernel_only = true},
+      {.needle = "WARNING:",
+       .place = kFrontOrDevice,
+       .formats = formats::Warning(),
+       .ignores = kWarningIgnores,
+       .kernel_only = true},
+      {.needle = "INFO:",
+       .place = kFront,
+       .formats = formats::Info(),
+       .ignores = kInfoIgnores,
+       .kernel_only = true},
       {.needle = "nable to handle kernel", .place = kInWord, .formats = formats::Unable()},
       {.needle = "general protection fault:", .formats = fault, .ignores = kFaultIgnores},
       {.needle = "general protection fault,", .formats = fault, .ignores = kFaultIgnores},
@@ -49,7 +66,7 @@ std::vector<Header> MakeHeaders() {
       {.needle = "invalid TSS: ", .formats = fault},
       {.needle = "segment not present: ", .formats = fault},
       {.needle = "UBSAN:", .formats = formats::Ubsan()},
-      {.needle = "Kernel panic", .formats = formats::Panic(), .continues = true},
+      {.needle = "Kernel panic", .formats = formats::Panic(), .ignores = kPanicIgnores, .continues = true},
       {.needle = "rust_kernel: panicked at ", .formats = formats::Rust()},
       {.needle = "unregister_netdevice: waiting for", .formats = formats::Other(), .continues = true},
       {.needle = "trusty: panic", .formats = formats::Other()},
@@ -95,7 +112,8 @@ bool Shows(const Header& header, std::string_view line) {
   if (at == std::string_view::npos) return false;
   const std::string_view before = line.substr(0, at);
   switch (header.place) {
-    case Header::Place::kInWord: break;
+    case Header::Place::kInWord:
+      break;
     case Header::Place::kAnywhere:
       if (at > 0 && IsWord(before.back())) return false;
       break;
@@ -115,40 +133,43 @@ bool Shows(const Header& header, std::string_view line) {
 }  // namespace
 
 const Header* RebootHeader() {
-  static constexpr Format kReboot[] = {{.pattern = "{$}", .title = "unexpected kernel reboot", .stack_expected = false}};
+  static constexpr Format kReboot[] = {
+      {.pattern = "{$}", .title = "unexpected kernel reboot", .stack_expected = false}};
   static constexpr Header kHeader = {.needle = "", .formats = kReboot};
   return &kHeader;
 }
 
 namespace {
 
-/// All headers and, to pass over the lines that have none at little cost, for each header one pair of letters
-/// that few other texts hold. A line is read once; only where a pair is seen is a needle compared.
+/// All headers and, to pass over the lines that have none at little cost, for each header the four letters of
+/// it that fewest other texts hold. A line is read once; only where such a four is seen is a needle compared.
 class HeaderIndex {
  public:
   HeaderIndex() : headers_(MakeHeaders()) {
     for (size_t i = 0; i < headers_.size(); ++i) {
       const std::string_view needle = headers_[i].needle;
       size_t best = 0;
-      for (size_t at = 1; at + 1 < needle.size(); ++at) {
+      for (size_t at = 1; at + 4 <= needle.size(); ++at) {
         if (Cost(needle, at) < Cost(needle, best)) best = at;
       }
-      entries_.push_back({Pair(needle[best], needle[best + 1]), best, i});
-      const uint16_t pair = entries_.back().pair;
-      seen_[pair >> 6U] |= uint64_t{1} << (pair & 63U);
+      entries_.push_back({Load(needle.data() + best), best, i});
+      const uint32_t slot = Slot(entries_.back().four);
+      seen_[slot >> 6U] |= uint64_t{1} << (slot & 63U);
     }
   }
 
   const Header* Find(std::string_view line) const {
     size_t found = headers_.size();
-    for (size_t at = 0; at + 1 < line.size(); ++at) {
-      const uint16_t pair = Pair(line[at], line[at + 1]);
-      if ((seen_[pair >> 6U] >> (pair & 63U) & 1U) == 0) [[likely]]
+    for (size_t at = 0; at + 4 <= line.size(); ++at) {
+      const uint32_t four = Load(line.data() + at);
+      const uint32_t slot = Slot(four);
+      if ((seen_[slot >> 6U] >> (slot & 63U) & 1U) == 0) [[likely]]
         continue;
       for (const Entry& entry : entries_) {
-        if (entry.pair != pair || entry.header >= found || at < entry.offset) continue;
+        if (entry.four != four || entry.header >= found || at < entry.offset) continue;
         const Header& header = headers_[entry.header];
-        if (line.substr(at - entry.offset).starts_with(header.needle) && Shows(header, line)) found = entry.header;
+        if (line.substr(at - entry.offset).starts_with(header.needle) && Shows(header, line))
+          found = entry.header;
       }
     }
     return found == headers_.size() ? nullptr : &headers_[found];
@@ -157,29 +178,35 @@ class HeaderIndex {
   std::span<const Header> headers() const { return headers_; }
 
  private:
+  static constexpr unsigned kSlotBits = 15;
+
   struct Entry {
-    uint16_t pair;
+    uint32_t four;
     size_t offset;
     size_t header;
   };
 
-  static uint16_t Pair(char a, char b) {
-    return static_cast<uint16_t>(static_cast<unsigned char>(a) << 8U | static_cast<unsigned char>(b));
+  static uint32_t Load(const char* text) {
+    uint32_t four = 0;
+    std::memcpy(&four, text, sizeof four);
+    return four;
   }
+  static uint32_t Slot(uint32_t four) { return four * 0x9E3779B1U >> (32U - kSlotBits); }
 
-  /// How common a pair is in console text, roughly: by the frequency of its letters.
+  /// How common four letters are in console text, roughly: by the frequency of each.
   static int Cost(std::string_view needle, size_t at) {
     static constexpr std::string_view kCommon = " etaoinsrldcu0:pmhfgb1vk";
-    const auto cost = [](char c) {
+    int cost = 1;
+    for (const char c : needle.substr(at, 4)) {
       const size_t rank = kCommon.find(c);
-      return rank == std::string_view::npos ? 1 : 26 - static_cast<int>(rank);
-    };
-    return cost(needle[at]) * cost(needle[at + 1]);
+      cost *= rank == std::string_view::npos ? 1 : 26 - static_cast<int>(rank);
+    }
+    return cost;
   }
 
   std::vector<Header> headers_;
   std::vector<Entry> entries_;
-  std::array<uint64_t, 1024> seen_{};
+  std::array<uint64_t, (1U << kSlotBits) / 64> seen_{};
 };
 
 const HeaderIndex& Index() {

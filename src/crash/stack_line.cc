@@ -133,6 +133,13 @@ constexpr std::array<std::string_view, 9> kInstructionHeads = {
     "RIP: ", "EIP: ", "IP: ", "pc : ", "PC is at ", "NIP [", "epc : ", "epc   : ", "NIP: "};
 
 bool ReadInstruction(std::string_view text, StackLine& out) {
+  if (text.starts_with(
+          "Krnl PSW : ")) {  // s390: "Krnl PSW : 0704c00180000000 00000000001c8a52 (foo+0x62/0x90)".
+    const size_t paren = text.find('(');
+    if (paren == std::string_view::npos || !ReadFunction(text.substr(paren + 1), out)) return false;
+    out.kind = StackLine::Kind::kInstruction;
+    return true;
+  }
   std::string_view rest;
   for (const auto head : kInstructionHeads) {
     if (text.starts_with(head)) rest = text.substr(head.size() - (head.back() == '[' ? 1 : 0));
@@ -181,8 +188,7 @@ constexpr std::array<std::string_view, 14> kOwnerStarts = {"Allocated:",
 
 StackLine::Kind ReadStart(std::string_view line) {
   if (line.find("race:") != std::string_view::npos) {
-    for (const std::string_view word :
-         {"Call Trace:", "Call trace:", "Backtrace:", "BackTrace:"}) {
+    for (const std::string_view word : {"Call Trace:", "Call trace:", "Backtrace:", "BackTrace:"}) {
       if (line.find(word) != std::string_view::npos) return StackLine::Kind::kStart;
     }
   }

@@ -15,9 +15,9 @@ struct StackLine {
                    ///< :".
     kStart,        ///< "Call Trace:" and its like; frames follow.
     kOwnerStart,  ///< "Allocated by task 12:", "Uninit was created at:": a stack of an earlier event follows.
-    kLockUse,      ///< lockdep's "... which became HARDIRQ-irq-safe at:"; frames follow.
-    kTaskEnd,      ///< "</TASK>": the stack of the task is over.
-    kEnd,          ///< "---[ end trace": the message is over.
+    kLockUse,     ///< lockdep's "... which became HARDIRQ-irq-safe at:"; frames follow.
+    kTaskEnd,     ///< "</TASK>": the stack of the task is over.
+    kEnd,         ///< "---[ end trace": the message is over.
   };
   Kind kind = Kind::kOther;
   std::string_view function;  ///< Without ".isra.0"; empty for a bare address.

@@ -85,16 +85,18 @@ std::string NormalizeTitle(std::string_view title) {
 
 std::string CanonicalFunction(std::string_view function, Choice choice) {
   static constexpr std::array<std::string_view, 11> kSyscallPrefixes = {
-      "__x64_sys_",   "__x64_compat_sys_",   "__ia32_sys_",      "__ia32_compat_sys_",
-      "__arm64_sys_", "__arm64_compat_sys_", "__s390x_sys_",     "__s390_sys_",
+      "__x64_sys_",   "__x64_compat_sys_",   "__ia32_sys_",     "__ia32_compat_sys_",
+      "__arm64_sys_", "__arm64_compat_sys_", "__s390x_sys_",    "__s390_sys_",
       "__riscv_sys_", "__se_sys_",           "__se_compat_sys_"};
   for (const auto prefix : kSyscallPrefixes) {
     if (function.starts_with(prefix)) return "sys_" + std::string(function.substr(prefix.size()));
   }
-  for (const std::string_view prefix : {"SyS_", "SYSC_", "compat_SyS_", "C_SYSC_", "__do_sys_", "__do_compat_sys_"}) {
+  for (const std::string_view prefix :
+       {"SyS_", "SYSC_", "compat_SyS_", "C_SYSC_", "__do_sys_", "__do_compat_sys_"}) {
     if (function.starts_with(prefix)) return std::string(function.substr(prefix.size()));
   }
-  if (choice == Choice::kHang && function.find("synchronize_") != std::string_view::npos && function.find("cu") != std::string_view::npos)
+  if (choice == Choice::kHang && function.find("synchronize_") != std::string_view::npos &&
+      function.find("cu") != std::string_view::npos)
     return "synchronize_rcu";
   if (choice == Choice::kStall && function.starts_with("smp_call_function")) return "smp_call_function";
   return std::string(function);

@@ -13,16 +13,23 @@ using Kind = StackLine::Kind;
 bool IsStart(const StackLine& line) { return line.kind == Kind::kStart || line.kind == Kind::kOwnerStart; }
 /// Inlined functions are seen in symbolized logs only; a title must not depend on that.
 bool HasFunction(const StackLine& line) {
-  return !line.is_inline && (line.kind == Kind::kFrame || line.kind == Kind::kInstruction) && !line.function.empty();
+  return !line.is_inline && (line.kind == Kind::kFrame || line.kind == Kind::kInstruction) &&
+         !line.function.empty();
+}
+
+/// Waiting for these says more than who waits: grace periods and the big network lock.
+bool IsWaitedFor(std::string_view function) {
+  return function.find("synchronize_") != std::string_view::npos || function == "rtnl_lock";
 }
 
 /// All functions that a plan finds, those that are never to blame left out. Fault injection's stack ends it.
 std::vector<std::string> Collect(std::string_view plan, std::string_view named,
-                                      const std::vector<StackLine>& lines, size_t end, SkipSet skip) {
+                                 const std::vector<StackLine>& lines, size_t end, SkipSet skip) {
   std::vector<std::string> found;
   const auto take = [&](std::string_view function) {
     std::string name = Demangle(function);
-    if (!NeverBlamed(name, skip)) found.push_back(std::move(name));
+    const bool waited_for = skip == SkipSet::kHang && IsWaitedFor(name);
+    if (waited_for || !NeverBlamed(name, skip)) found.push_back(std::move(name));
   };
   size_t at = 0;
   for (const char step : plan) {
@@ -44,7 +51,8 @@ std::vector<std::string> Collect(std::string_view plan, std::string_view named,
         continue;
       }
       const bool hit = (step == 'I' && line.kind == Kind::kInstruction && HasFunction(line)) ||
-                       (step == 'C' && line.kind == Kind::kStart) || (step == 'O' && line.kind == Kind::kOwnerStart) ||
+                       (step == 'C' && line.kind == Kind::kStart) ||
+                       (step == 'O' && line.kind == Kind::kOwnerStart) ||
                        (step == 'B' && line.kind == Kind::kLockUse) ||
                        (step == 'T' && line.kind == Kind::kFrame && IsTimerInterrupt(line.function));
       if (!hit) continue;
@@ -73,7 +81,7 @@ std::string ChooseStall(const std::vector<std::string>& functions) {
 /// Who waits for a grace period or for the big network lock waits for nothing of its own.
 std::string ChooseHang(const std::vector<std::string>& functions) {
   for (const auto& function : functions) {
-    if (function.find("synchronize_") != std::string_view::npos || function == "rtnl_lock") return function;
+    if (IsWaitedFor(function)) return function;
   }
   return functions.front();
 }

@@ -12,8 +12,8 @@ namespace kiln::crash {
 /// Reads the stack lines of all of `lines`, once, for the steps below.
 std::vector<StackLine> ReadStackLines(const std::vector<std::string_view>& lines);
 
-/// The function that `format` blames among the first `count` of `lines`, or empty. `named` is the one that the
-/// message's own words name, or empty.
+/// The function that `format` blames among the first `count` of `lines`, or empty. `named` is the one that
+/// the message's own words name, or empty.
 std::string ChooseFunction(const Format& format, std::string_view named, const std::vector<StackLine>& lines,
                            size_t count);
 

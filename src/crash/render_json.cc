@@ -1,0 +1,67 @@
+#include <nlohmann/json.hpp>
+
+#include "base/strings.h"
+#include "crash/render.h"
+
+namespace kiln::crash {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json Text(const std::string& text) { return text.empty() ? Json(nullptr) : Json(ToValidUtf8(text)); }
+
+Json FrameJson(const Frame& frame) {
+  Json out = {{"function", ToValidUtf8(frame.function)}, {"offset", frame.offset}, {"size", frame.size}};
+  if (!frame.module.empty()) out["module"] = ToValidUtf8(frame.module);
+  if (!frame.file.empty()) out["file"] = ToValidUtf8(frame.file);
+  if (frame.is_inline) out["inline"] = true;
+  if (frame.unreliable) out["unreliable"] = true;
+  return out;
+}
+
+Json ReportJson(const Report& report) {
+  Json out;
+  out["title"] = ToValidUtf8(report.title);
+  out["alt_titles"] = Json::array();
+  for (const auto& title : report.alt_titles) out["alt_titles"].push_back(ToValidUtf8(title));
+  out["type"] = ToValidUtf8(report.type);
+  out["frame"] = Text(report.frame);
+  out["corrupted"] = report.corrupted;
+  out["corrupted_reason"] = Text(report.corrupted_reason);
+  out["suppressed"] = report.suppressed;
+  out["panicked"] = report.panicked;
+  out["executor"] = Text(report.executor);
+  out["fingerprint"] = report.fingerprint;
+  out["guilty_file"] = Text(report.guilty_file);
+  out["process"] = Text(report.process);
+  out["pid"] = report.pid ? Json(*report.pid) : Json(nullptr);
+  out["cpu"] = report.cpu ? Json(*report.cpu) : Json(nullptr);
+  out["kernel"] = Text(report.kernel);
+  out["taint"] = Text(report.taint);
+  out["hardware"] = Text(report.hardware);
+  out["registers"] = Json::object();
+  for (const auto& reg : report.registers) out["registers"][ToValidUtf8(reg.name)] = ToValidUtf8(reg.value);
+  out["code"] = Text(report.code);
+  out["stacks"] = Json::array();
+  for (const auto& stack : report.stacks) {
+    Json frames = Json::array();
+    for (const auto& frame : stack.frames) frames.push_back(FrameJson(frame));
+    out["stacks"].push_back({{"heading", ToValidUtf8(stack.heading)}, {"frames", std::move(frames)}});
+  }
+  out["line"] = report.first_line;
+  out["offset"] = report.begin;
+  out["time"] =
+      report.time_us == console::kNoTime ? Json(nullptr) : Json(static_cast<double>(report.time_us) / 1e6);
+  out["report"] = ToValidUtf8(report.text);
+  return out;
+}
+
+}  // namespace
+
+std::string RenderJson(const std::vector<Report>& reports) {
+  Json all = Json::array();
+  for (const auto& report : reports) all.push_back(ReportJson(report));
+  return Json{{"reports", std::move(all)}}.dump(2) + "\n";
+}
+
+}  // namespace kiln::crash
