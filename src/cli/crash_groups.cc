@@ -4,49 +4,48 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/strings.h"
+#include "crash/fingerprint.h"
 
 namespace kiln::cli {
 
+namespace {
+
+// Those of a group, each once; one log's reports stand together.
+std::vector<std::string> FilesOf(const crash::Group& group, const std::vector<std::string>& logs) {
+  std::vector<std::string> files;
+  for (const size_t item : group.items) {
+    if (files.empty() || files.back() != logs[item]) files.push_back(logs[item]);
+  }
+  return files;
+}
+
+}  // namespace
+
 void CrashGroups::Add(const crash::Report& report, const std::string& log) {
-  Group& group = groups_[report.fingerprint.empty() ? "title " + report.title : report.fingerprint];
-  group.fingerprint = report.fingerprint;
-  ++group.titles[report.title];
-  ++group.count;
-  if (group.logs.empty() || group.logs.back() != log) group.logs.push_back(log);
-}
-
-const std::string& CrashGroups::TitleOf(const Group& group) {
-  return std::ranges::max_element(group.titles, {}, [](const auto& title) { return title.second; })->first;
-}
-
-std::vector<const CrashGroups::Group*> CrashGroups::Sorted() const {
-  std::vector<const Group*> sorted;
-  for (const auto& [key, group] : groups_) sorted.push_back(&group);
-  std::ranges::sort(sorted, [](const Group* left, const Group* right) {
-    return left->count != right->count ? left->count > right->count : TitleOf(*left) < TitleOf(*right);
-  });
-  return sorted;
+  reports_.push_back({.title = report.title, .fingerprint = report.fingerprint});
+  logs_.push_back(log);
 }
 
 std::string CrashGroups::Table(const Terminal& terminal) const {
   constexpr size_t kShown = 3;
   std::vector<std::vector<Cell>> rows;
-  if (!groups_.empty())
+  const auto groups = crash::GroupReports(reports_);
+  if (!groups.empty())
     rows.push_back({{"count", Style::kDim}, {"title", Style::kDim}, {"files", Style::kDim}});
-  for (const Group* group : Sorted()) {
-    std::vector<std::string> names;
-    for (const auto& log : group->logs) {
-      if (names.size() < kShown) names.push_back(Printable(log));
-    }
-    std::string files = Join(names, " ");
-    if (group->logs.size() > kShown) files += fmt::format(" and {} more", group->logs.size() - kShown);
+  for (const crash::Group& group : groups) {
+    std::vector<std::string> names = FilesOf(group, logs_);
+    const size_t count = names.size();
+    names.resize(std::min(count, kShown));
+    std::string files = Printable(Join(names, " "));
+    if (count > kShown) files += fmt::format(" and {} more", count - kShown);
     rows.push_back(
-        {{fmt::format("{:>5}", group->count)}, {Printable(TitleOf(*group)), Style::kBold}, {files}});
+        {{fmt::format("{:>5}", group.items.size())}, {Printable(group.title), Style::kBold}, {files}});
   }
   std::string out = rows.empty() ? "" : cli::Table(terminal, rows) + "\n";
-  out += fmt::format("{} bug{}; {} log{} without a crash", groups_.size(), groups_.size() == 1 ? "" : "s",
+  out += fmt::format("{} bug{}; {} log{} without a crash", groups.size(), groups.size() == 1 ? "" : "s",
                      clean_.size(), clean_.size() == 1 ? "" : "s");
   if (!unread_.empty()) out += fmt::format(", {} could not be read", unread_.size());
   return out + ".\n";
@@ -60,14 +59,14 @@ std::string CrashGroups::Json() const {
     return out;
   };
   json groups = json::array();
-  for (const Group* group : Sorted()) {
-    json titles = json::array();
-    for (const auto& [title, count] : group->titles) titles.push_back(ToValidUtf8(title));
-    groups.push_back({{"title", ToValidUtf8(TitleOf(*group))},
-                      {"titles", std::move(titles)},
-                      {"fingerprint", ToValidUtf8(group->fingerprint)},
-                      {"count", group->count},
-                      {"files", names(group->logs)}});
+  for (const crash::Group& group : crash::GroupReports(reports_)) {
+    std::set<std::string> titles;
+    for (const size_t item : group.items) titles.insert(ToValidUtf8(reports_[item].title));
+    groups.push_back({{"title", ToValidUtf8(group.title)},
+                      {"titles", titles},
+                      {"fingerprint", ToValidUtf8(group.fingerprint)},
+                      {"count", group.items.size()},
+                      {"files", names(FilesOf(group, logs_))}});
   }
   const json out = {{"schema", 1},
                     {"groups", std::move(groups)},

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -26,16 +24,8 @@ class CrashGroups {
   std::string Json() const;
 
  private:
-  struct Group {
-    std::string fingerprint;
-    std::map<std::string, uint64_t> titles;  // And how often.
-    uint64_t count = 0;
-    std::vector<std::string> logs;  // Each once.
-  };
-  static const std::string& TitleOf(const Group& group);
-  std::vector<const Group*> Sorted() const;
-
-  std::map<std::string, Group> groups_;
+  std::vector<crash::Report> reports_;  // Title and fingerprint alone.
+  std::vector<std::string> logs_;       // Of each report.
   std::vector<std::string> clean_;
   std::vector<std::string> unread_;
 };

@@ -43,12 +43,15 @@ bool LooksLikeText(std::string_view sample) {
   if (sample.starts_with("\x7f"
                          "ELF"))
     return false;
+  const bool is_utf8 = IsValidUtf8(sample.substr(0, sample.rfind('\n')));  // Perhaps cut within a character.
   size_t odd = 0;
   for (const char c : sample) {
     const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t' && byte != 0x1b) || byte >= 0x7f) ++odd;
+    if ((byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t' && byte != 0x1b) || byte == 0x7f ||
+        (byte >= 0x80 && !is_utf8))
+      ++odd;
   }
-  return odd * 10 <= sample.size() * 3 || IsValidUtf8(sample.substr(0, sample.rfind('\n')));
+  return odd * 10 <= sample.size() * 3;
 }
 
 struct Sink {

@@ -89,7 +89,7 @@ TEST(CrashGroups, TheSameFingerprintIsOneBug) {
   groups.Add({.title = "BUG: a", .fingerprint = "1"}, "x");
   groups.Add({.title = "BUG: A", .fingerprint = "1"}, "y");
   groups.Add({.title = "BUG: b", .fingerprint = "2"}, "y");
-  groups.Add({.title = "BUG: c"}, "z");
+  groups.Add({.title = "BUG: c", .fingerprint = "3"}, "z");
   EXPECT_THAT(groups.Json(), HasSubstr("\"count\": 3"));
   const std::string table = groups.Table(Terminal(-1, -1, {}));
   EXPECT_THAT(table, ::testing::ContainsRegex("    3 +BUG: a +x y\n"));
