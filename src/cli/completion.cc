@@ -113,12 +113,17 @@ std::string Bash() {
           "        fi\n"
           "      done\n";
     }
+    if (command->operands == Operands::kFiles) out += "      compopt -o filenames 2>/dev/null\n";
     if (const std::string values = BashValues(*command); !values.empty())
       out += "      case $prev in\n" + values + "      esac\n";
     out += fmt::format(
         "      if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W \"{}\" -- \"$cur\"))\n"
         "      else COMPREPLY=($(compgen{} -W \"{}\" -- \"$cur\")); fi ;;\n",
-        OptionWords(*command), command->operands == Operands::kCommand ? " -c" : "", OperandWords(*command));
+        OptionWords(*command),
+        command->operands == Operands::kCommand ? " -c"
+        : command->operands == Operands::kFiles ? " -f"
+                                                : "",
+        OperandWords(*command));
   }
   out +=
       "  esac\n"
@@ -189,6 +194,8 @@ std::string Zsh() {
     const std::string words = OperandWords(*command);
     if (command->operands == Operands::kCommand)
       out += "        '*::command:_normal' ;;\n";
+    else if (command->operands == Operands::kFiles)
+      out += "        '*:file:_files' ;;\n";
     else if (!words.empty())
       out += fmt::format("        '1:word:({})' ;;\n", words);
     else
@@ -240,6 +247,7 @@ std::string Fish() {
     if (!words.empty()) out += fmt::format("complete -c kiln -n '{}' -a '{}'\n", condition, words);
     if (command->operands == Operands::kCommand)
       out += fmt::format("complete -c kiln -n '{}' -a '(__fish_complete_command)'\n", condition);
+    if (command->operands == Operands::kFiles) out += fmt::format("complete -c kiln -n '{}' -F\n", condition);
   }
   return out;
 }

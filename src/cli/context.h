@@ -37,6 +37,8 @@ Result<int> InitCommand(Context& context, const Parsed& parsed);
 Result<int> RunsCommand(Context& context, const Parsed& parsed);
 Result<int> RunsShowCommand(Context& context, const Parsed& parsed);
 Result<int> RunsPruneCommand(Context& context, const Parsed& parsed);
+Result<int> CrashCommand(Context& context, const Parsed& parsed);
+Result<int> CrashesCommand(Context& context, const Parsed& parsed);
 Result<int> CompleteCommand(Context& context, const Parsed& parsed);
 
 }  // namespace kiln::cli

@@ -58,6 +58,8 @@ constexpr Entry kEntries[] = {
     {"runs", RunsCommand},
     {"runs show", RunsShowCommand},
     {"runs prune", RunsPruneCommand},
+    {"crash", CrashCommand},
+    {"crashes", CrashesCommand},
     {"help", HelpCommand},
     {"completion", CompletionCommand},
     {"version", VersionCommand},

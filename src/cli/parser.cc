@@ -46,9 +46,8 @@ Result<> CheckOperands(const CommandSpec& command, const std::vector<std::string
   };
   if (command.operands == Operands::kOne && operands.empty())
     return usage(fmt::format("kiln {} needs {}", command.name, command.operands_text));
-  const size_t limit = command.operands == Operands::kNone      ? 0
-                       : command.operands == Operands::kCommand ? SIZE_MAX
-                                                                : 1;
+  if (command.operands == Operands::kCommand || command.operands == Operands::kFiles) return {};
+  const size_t limit = command.operands == Operands::kNone ? 0 : 1;
   if (operands.size() <= limit) return {};
   std::vector<std::string> words;
   for (const CommandSpec& other : Commands()) {
@@ -136,7 +135,14 @@ Result<Parsed> Parse(const CommandSpec& command, const std::vector<std::string>&
     parsed.values_[std::string(LongName(one.spec))].assign(one.option->count(), "");
   }
   std::vector<std::string> rest = app.remaining();
-  if (!rest.empty() && rest[0] == "--") {
+  if (command.operands == Operands::kFiles) {
+    // Options may stand between and after the files.
+    const auto dashes = std::ranges::find(rest, "--");
+    const auto unknown = std::find_if(rest.begin(), dashes,
+                                      [](const auto& word) { return word.size() > 1 && word[0] == '-'; });
+    if (unknown != dashes) return UnknownOption(command, *unknown);
+    if (dashes != rest.end()) rest.erase(dashes);
+  } else if (!rest.empty() && rest[0] == "--") {
     rest.erase(rest.begin());
   } else if (!rest.empty() && rest[0].size() > 1 && rest[0][0] == '-') {
     return UnknownOption(command, rest[0]);

@@ -123,6 +123,32 @@ constexpr Example kPruneExamples[] = {
     {"kiln runs prune --older-than 30d --max-size 2G", "both rules; a run that still runs is never removed"},
 };
 
+constexpr OptionSpec kCrashOptions[] = {
+    {.names = "--json", .doc = "Print data, the same as --format json (docs/json.md)"},
+    {.names = "--format,-f",
+     .placeholder = "FORMAT",
+     .doc = "How to print reports: text, json, markdown, email or html",
+     .choices = "text|json|markdown|email|html"},
+    {.names = "--titles", .doc = "Print the title of each report, one a line, and nothing else"},
+    {.names = "--full", .doc = "Show every frame of every stack, and the registers, as text"},
+    {.names = "--group",
+     .placeholder = "DIR",
+     .doc = "Read every log below DIR and list the bugs in them, the same bug once",
+     .takes_path = true},
+};
+constexpr Example kCrashExamples[] = {
+    {"kiln crash console.log", "what happened, where, and who is to blame"},
+    {"dmesg | kiln crash", "of the kernel that runs here"},
+    {"kiln crash --titles *.log.gz", "only the titles; packed logs are opened"},
+    {"kiln crash --format email console.log", "a report to send to a kernel list"},
+    {"kiln crash --group logs/", "which bugs a folder of logs shows, and how often"},
+    {"kiln crash --json console.log | jq -r '.reports[].fingerprint'", "as data"},
+};
+constexpr Example kCrashesExamples[] = {
+    {"kiln crashes", "every crash that the kept runs have seen, by title"},
+    {"kiln crashes --json", "the same as data"},
+};
+
 constexpr Example kConfigExamples[] = {
     {"kiln config", "every setting, its value and where that came from"},
     {"kiln config memory", "one value, alone, for scripts"},
@@ -193,6 +219,26 @@ constexpr CommandSpec kCommands[] = {
      .description = "Rules add up: a run goes when any of them says so. One that still runs stays.",
      .options = kPruneOptions,
      .examples = kPruneExamples},
+    {.name = "crash",
+     .operands_text = "[FILE...|-]",
+     .summary = "say what broke, from the log of any kernel",
+     .description = "Reads logs as a console, dmesg, netconsole, the journal or pstore gives them, and "
+                    "prints each crash "
+                    "report in them: title, type, the function to blame, stacks. FILE may be packed with "
+                    "gzip, xz, zstd, "
+                    "bzip2, lz4 or lzop, or be UTF-16. Without FILE, or for -, it reads stdin. Ends with 0 "
+                    "whether there "
+                    "is a crash or not, with 1 when a log could not be read.",
+     .operands = Operands::kFiles,
+     .options = kCrashOptions,
+     .examples = kCrashExamples},
+    {.name = "crashes",
+     .operands_text = "",
+     .summary = "list the crashes of all runs, by title",
+     .description =
+         "How often each was seen, in how many runs, and in which first and last. The most frequent first.",
+     .options = kJsonOnly,
+     .examples = kCrashesExamples},
     {.name = "doctor",
      .operands_text = "",
      .summary = "find out what this host can do",

@@ -28,6 +28,7 @@ enum class Operands {
   kNone,
   kOptional,  ///< At most one.
   kOne,
+  kFiles,    ///< Any number of paths.
   kCommand,  ///< A command line: everything from the first word, or after "--".
 };
 

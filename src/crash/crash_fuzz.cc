@@ -36,9 +36,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     KILN_CHECK(whole[i].title == collect.reports[i].title);
     KILN_CHECK(whole[i].title.size() <= kiln::crash::kMaxTitle);
     KILN_CHECK(whole[i].fingerprint.size() == 16);
-    (void)kiln::crash::RenderText(whole[i], {.registers = true, .whole_text = true});
   }
-  KILN_CHECK(kiln::IsValidUtf8(kiln::crash::RenderJson(whole)));
+  using enum kiln::crash::Format;
+  for (const auto format : {kText, kJson, kMarkdown, kEmail, kHtml})
+    KILN_CHECK(kiln::IsValidUtf8(kiln::crash::RenderAll(format, whole, {.full = true})));
   (void)kiln::crash::Demangle(text.substr(0, 300));
   return 0;
 }

@@ -7,7 +7,6 @@
 #include "crash/fingerprint.h"
 #include "crash/guilty.h"
 #include "crash/pattern.h"
-#include "crash/render.h"
 #include "crash/stack_line.h"
 #include "crash/title.h"
 
@@ -120,10 +119,7 @@ TEST(Fingerprint, GroupsTheSameBug) {
   const auto groups = GroupReports(reports);
   ASSERT_EQ(groups.size(), 2U);
   EXPECT_EQ(groups[0].items, (std::vector<size_t>{0, 1}));
-  EXPECT_NE(RenderGroups(groups, {"a", "b", "c"}).find("(a, b)"), std::string::npos);
 }
-
-TEST(Render, NothingGivesAnEmptyList) { EXPECT_EQ(RenderJson({}), "{\n  \"reports\": []\n}\n"); }
 
 }  // namespace
 }  // namespace kiln::crash

@@ -1,28 +1,46 @@
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
-#include <vector>
+#include <string_view>
 
-#include "crash/fingerprint.h"
 #include "crash/report.h"
 
 namespace kiln::crash {
 
-struct TextOptions {
-  size_t max_frames = 16;  ///< Of the first stack; others show half of it. What is left out is counted.
-  bool registers = false;
-  bool whole_text = false;  ///< The message itself behind the summary.
+enum class Format {
+  kText,      ///< For a person: one screen, the important part first.
+  kJson,      ///< {"reports": [...]}, as docs/json.md tells.
+  kMarkdown,  ///< For an issue tracker.
+  kEmail,     ///< For a kernel mailing list: plain text, traces never wrapped.
+  kHtml,      ///< One page that stands alone, with stacks that fold.
+};
+/// "text", "json", "markdown", "email", "html".
+std::optional<Format> ParseFormat(std::string_view name);
+
+struct RenderOptions {
+  bool full = false;     ///< kText: every frame of every stack, however many.
+  std::string_view log;  ///< Which log it was in, told where it is not empty.
 };
 
-/// What a person reads first, on one screen: title, what it is, who and where, the stacks without doubtful
-/// and what no report blames. No control bytes, whatever the log held.
-std::string RenderText(const Report& report, const TextOptions& options = {});
+/// A document is Opening(), then Render() of each report with Separator() between two, then Closing(). So it
+/// can be written while the reports are found. Pure; what comes from the log is escaped for the format:
+/// control bytes never pass.
+std::string_view Opening(Format format);
+std::string_view Separator(Format format);
+std::string_view Closing(Format format);
+std::string Render(Format format, const Report& report, const RenderOptions& options = {});
 
-/// "{"reports": [...]}", indented by two, with the field names of Report; absent texts are null. Valid UTF-8.
-std::string RenderJson(const std::vector<Report>& reports);
+/// The whole document.
+std::string RenderAll(Format format, std::span<const Report> reports, const RenderOptions& options = {});
 
-/// A table: count, fingerprint, title. `names` are those of the logs the reports come from, one each, shown
-/// behind the title (the first few).
-std::string RenderGroups(const std::vector<Group>& groups, const std::vector<std::string>& names);
+/// "ext4_lookup+0x1c/0x90 [ext4]  fs/ext4/namei.c:1803 (inline)", printable.
+std::string FrameText(const Frame& frame);
+
+namespace detail {
+/// One report as a JSON object; absent texts are null. Valid UTF-8.
+std::string ReportJson(const Report& report, std::string_view log);
+}  // namespace detail
 
 }  // namespace kiln::crash

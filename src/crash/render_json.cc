@@ -19,7 +19,9 @@ Json FrameJson(const Frame& frame) {
   return out;
 }
 
-Json ReportJson(const Report& report) {
+}  // namespace
+
+std::string detail::ReportJson(const Report& report, std::string_view log) {
   Json out;
   out["title"] = ToValidUtf8(report.title);
   out["alt_titles"] = Json::array();
@@ -48,20 +50,13 @@ Json ReportJson(const Report& report) {
     for (const auto& frame : stack.frames) frames.push_back(FrameJson(frame));
     out["stacks"].push_back({{"heading", ToValidUtf8(stack.heading)}, {"frames", std::move(frames)}});
   }
-  out["line"] = report.first_line;
+  out["line"] = report.first_line + 1;
   out["offset"] = report.begin;
-  out["time"] =
+  out["time_s"] =
       report.time_us == console::kNoTime ? Json(nullptr) : Json(static_cast<double>(report.time_us) / 1e6);
   out["report"] = ToValidUtf8(report.text);
-  return out;
-}
-
-}  // namespace
-
-std::string RenderJson(const std::vector<Report>& reports) {
-  Json all = Json::array();
-  for (const auto& report : reports) all.push_back(ReportJson(report));
-  return Json{{"reports", std::move(all)}}.dump(2) + "\n";
+  if (!log.empty()) out["log"] = ToValidUtf8(log);
+  return out.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace kiln::crash
