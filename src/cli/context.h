@@ -37,6 +37,9 @@ Result<int> InitCommand(Context& context, const Parsed& parsed);
 Result<int> RunsCommand(Context& context, const Parsed& parsed);
 Result<int> RunsShowCommand(Context& context, const Parsed& parsed);
 Result<int> RunsPruneCommand(Context& context, const Parsed& parsed);
+Result<int> TemplateListCommand(Context& context, const Parsed& parsed);
+Result<int> TemplateShowCommand(Context& context, const Parsed& parsed);
+Result<int> TemplatePruneCommand(Context& context, const Parsed& parsed);
 Result<int> CompleteCommand(Context& context, const Parsed& parsed);
 
 }  // namespace kiln::cli
