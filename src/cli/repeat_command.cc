@@ -28,7 +28,8 @@ Result<uint64_t> Number(const Parsed& parsed, std::string_view option) {
 
 // What two machines at once can't share; empty when nothing stands in the way.
 std::string OnlyOneAtOnce(const run::Request& request) {
-  if (!request.forwards.empty()) return "a port of the host can be forwarded to one machine alone (--forward)";
+  if (!request.forwards.empty())
+    return "a port of the host can be forwarded to one machine alone (--forward)";
   if (std::ranges::any_of(request.disks, [](const auto& disk) { return !disk.read_only; }))
     return "a disk can be written by one machine alone (--disk without ,ro)";
   return {};
@@ -37,8 +38,8 @@ std::string OnlyOneAtOnce(const run::Request& request) {
 std::string Percent(double share) { return fmt::format("{:.{}f} %", 100 * share, share < 0.1 ? 2 : 1); }
 
 std::string ProgressText(const Tally& tally, const run::RepeatProgress& progress) {
-  std::string text =
-      fmt::format("{}/{} done, {} passed, {} failed", tally.done(), progress.count, tally.passed(), tally.failed());
+  std::string text = fmt::format("{}/{} done, {} passed, {} failed", tally.done(), progress.count,
+                                 tally.passed(), tally.failed());
   if (tally.infra() > 0) text += fmt::format(", {} infra", tally.infra());
   if (tally.done() == 0) return text + " (the first run)";
   if (progress.runs_per_second > 0) text += fmt::format(", {:.1f}/s", progress.runs_per_second);
@@ -59,7 +60,8 @@ class RepeatScreen final : public run::RepeatObserver {
     std::string text = terminal_.PaintError(
         Style::kBad, fmt::format("kiln: {}: {}", store::Name(run.verdict),
                                  Printable(run.crash_title.empty() ? run.cause : run.crash_title)));
-    text += fmt::format("\n  {}, run {}\n", kind, run.run_id.empty() ? "without an id" : Printable(run.run_id));
+    text +=
+        fmt::format("\n  {}, run {}\n", kind, run.run_id.empty() ? "without an id" : Printable(run.run_id));
     const auto lines = SplitLines(run.output);
     for (size_t i = lines.size() - std::min(lines.size(), kShownLines); i < lines.size(); ++i)
       text += fmt::format("  | {}\n", Printable(lines[i]));
@@ -124,10 +126,11 @@ std::string RepeatText(const run::RepeatOutcome& outcome, uint64_t count, const 
   }
   std::vector<std::vector<Cell>> rows;
   for (const auto& group : tally.groups()) {
-    rows.push_back({{fmt::format("{:>6}", group.count)},
-                    {group.kind, Style::kBad},
-                    {Printable(group.first.run_id), Style::kBold},
-                    {Printable(group.first.crash_title.empty() ? group.first.cause : group.first.crash_title)}});
+    rows.push_back(
+        {{fmt::format("{:>6}", group.count)},
+         {group.kind, Style::kBad},
+         {Printable(group.first.run_id), Style::kBold},
+         {Printable(group.first.crash_title.empty() ? group.first.cause : group.first.crash_title)}});
   }
   if (!rows.empty()) out += Table(terminal, rows);
   if (!outcome.ended_early.empty()) out += fmt::format("ended early: {}\n", outcome.ended_early);

@@ -10,7 +10,8 @@
 
 namespace kiln::cli {
 
-/// `kiln run --repeat N`: the command many times, each in a machine and a kiln of its own. Gives the exit code.
+/// `kiln run --repeat N`: the command many times, each in a machine and a kiln of its own. Gives the exit
+/// code.
 Result<int> RepeatCommand(Context& context, const Parsed& parsed, const run::Request& request);
 
 /// The arguments of one run of the many: all that was given but what is about the many. Pure.

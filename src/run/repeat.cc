@@ -20,6 +20,15 @@ constexpr size_t kFingerprintDigits = 12;
 bool IsDigit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
 bool IsHexDigit(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
 
+// Of a bare hexadecimal number at the beginning, like ffffffff81000000: 8 digits or more as a word, a decimal
+// one among them. 0 when there is none.
+size_t AddressLength(std::string_view text) {
+  size_t length = 0;
+  while (length < text.size() && IsHexDigit(text[length])) ++length;
+  const bool is_word = length == text.size() || std::isalnum(static_cast<unsigned char>(text[length])) == 0;
+  return length >= 8 && is_word && std::ranges::any_of(text.substr(0, length), IsDigit) ? length : 0;
+}
+
 std::string LastLines(std::string_view text) {
   const auto lines = SplitLines(text);
   std::string out;
@@ -57,7 +66,14 @@ Result<RepeatRun> ParseResult(std::string_view text) {
 
 std::string NormaliseNumbers(std::string_view text) {
   std::string out;
+  bool in_word = false;
   for (size_t i = 0; i < text.size();) {
+    if (const size_t length = in_word ? 0 : AddressLength(text.substr(i)); length > 0) {
+      out += "0x0";
+      i += length;
+      continue;
+    }
+    in_word = std::isalnum(static_cast<unsigned char>(text[i])) != 0;
     if (!IsDigit(text[i])) {
       out += text[i++];
       continue;

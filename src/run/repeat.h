@@ -32,7 +32,8 @@ struct RepeatRun {
 /// Reads what `kiln run --result` wrote. Bounded; anything else is kCorrupt.
 Result<RepeatRun> ParseResult(std::string_view json);
 
-/// Runs of digits become 0, hexadecimal numbers of 0x… become 0x0: what differs between two runs of one fault.
+/// Runs of digits become 0, hexadecimal numbers (0x…, or words of 8 digits and more) 0x0: what differs
+/// between two runs of one fault.
 std::string NormaliseNumbers(std::string_view text);
 
 /// Tells failures apart, "fail-1-9f3c01ab22d4": verdict and exit code with a hash of the last lines of output
@@ -107,7 +108,7 @@ struct RepeatProgress {
   uint64_t count = 0;
   size_t running = 0;
   Duration elapsed{};
-  double runs_per_second = 0;   ///< Of those after the first; 0 when not known yet.
+  double runs_per_second = 0;    ///< Of those after the first; 0 when not known yet.
   std::optional<Duration> left;  ///< Until all are done.
 };
 

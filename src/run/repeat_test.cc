@@ -11,10 +11,10 @@
 namespace kiln::run {
 namespace {
 
+using store::Verdict;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
-using store::Verdict;
 
 RepeatRun Failed(std::string output, int code = 1) {
   return {.verdict = Verdict::kFail, .exit_code = code, .output = std::move(output)};
@@ -36,6 +36,7 @@ TEST(Wilson, GivesThePublishedIntervals) {
 
 TEST(Fingerprint, NumbersDoNotMatterWordsAndCodesDo) {
   EXPECT_EQ(NormaliseNumbers("at 12:30, 0x7fFf0 = 9 0x a1"), "at 0:0, 0x0 = 0 0x a0");
+  EXPECT_EQ(NormaliseNumbers("at ffffffff81a2b3c4: deadbeef, 5a5a5a5a5az"), "at 0x0: deadbeef, 0a0a0a0a0az");
   EXPECT_EQ(FailureKind(Failed("pid 4711 lost 3 pages")), FailureKind(Failed("pid 12 lost 1234 pages")));
   EXPECT_NE(FailureKind(Failed("lost pages")), FailureKind(Failed("lost packets")));
   EXPECT_NE(FailureKind(Failed("x", 1)), FailureKind(Failed("x", 2)));
@@ -109,7 +110,8 @@ class Many : public ::testing::Test {
   };
   SystemClock clock_;
   RepeatPlan plan_{.count = 6, .cpus = 3};
-  MemoryProbe memory_{.available = [] { return uint64_t{0}; }, .machine_bytes = [](int) { return uint64_t{0}; }};
+  MemoryProbe memory_{.available = [] { return uint64_t{0}; },
+                      .machine_bytes = [](int) { return uint64_t{0}; }};
   Screen observer_;
   int spawned_ = 0;
 };
@@ -145,8 +147,8 @@ TEST_F(Many, UntilFailStopsTheOthers) {
 }
 
 TEST_F(Many, ASignalStopsAllOfThem) {
-  const auto outcome = Run(fmt::format("if [ $0 = 1 ]; then {}; else kill -INT {}; exec sleep 1000; fi", kPass,
-                                       ::getpid()));
+  const auto outcome =
+      Run(fmt::format("if [ $0 = 1 ]; then {}; else kill -INT {}; exec sleep 1000; fi", kPass, ::getpid()));
   EXPECT_TRUE(outcome.interrupted);
   EXPECT_EQ(outcome.exit_code, 130);
   EXPECT_EQ(outcome.tally.done(), 1U);
