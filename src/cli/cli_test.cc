@@ -299,12 +299,16 @@ TEST(Outcome, AFailedCommandHasSaidWhyAFaultHasNot) {
 
 TEST(Outcome, TimingNamesWhatWasReached) {
   using std::chrono::milliseconds;
-  const std::string text =
-      TimingText({.planned = milliseconds(10), .agent = milliseconds(2010), .end = milliseconds(2100)});
+  run::Outcome outcome{
+      .timings = {.planned = milliseconds(10), .agent = milliseconds(2010), .end = milliseconds(2100)}};
+  const std::string text = TimingText(outcome);
   EXPECT_THAT(text, HasSubstr("plan"));
   EXPECT_THAT(text, HasSubstr("2.00 s    95 %"));
   EXPECT_THAT(text, HasSubstr("in all"));
   EXPECT_EQ(text.find("initramfs"), std::string::npos);
+  EXPECT_THAT(text, HasSubstr("booted"));
+  outcome.cloned = true;
+  EXPECT_THAT(TimingText(outcome), HasSubstr("cloned from a template"));
   EXPECT_EQ(TimingText({}), "");
 }
 

@@ -28,6 +28,7 @@ std::string OptionWords(const CommandSpec& command) {
 
 // What the operand can be: a shell word list, or a command substitution.
 std::string OperandWords(const CommandSpec& command) {
+  if (command.name == "template show") return "$(kiln complete templates 2>/dev/null)";
   if (command.name == "rerun" || command.name == "runs show") return "$(kiln complete runs 2>/dev/null)";
   if (command.name == "completion") return "bash zsh fish";
   if (command.name != "help") {

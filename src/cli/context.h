@@ -39,6 +39,9 @@ Result<int> RunsShowCommand(Context& context, const Parsed& parsed);
 Result<int> RunsPruneCommand(Context& context, const Parsed& parsed);
 Result<int> CrashCommand(Context& context, const Parsed& parsed);
 Result<int> CrashesCommand(Context& context, const Parsed& parsed);
+Result<int> TemplateListCommand(Context& context, const Parsed& parsed);
+Result<int> TemplateShowCommand(Context& context, const Parsed& parsed);
+Result<int> TemplatePruneCommand(Context& context, const Parsed& parsed);
 Result<int> CompleteCommand(Context& context, const Parsed& parsed);
 
 }  // namespace kiln::cli

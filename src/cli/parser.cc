@@ -87,6 +87,14 @@ Result<Found> FindIn(const std::vector<std::string>& arguments) {
   for (const CommandSpec& command : Commands()) {
     if (!command.hidden && command.name.find(' ') == std::string_view::npos) names.emplace_back(command.name);
   }
+  std::vector<std::string> longer;
+  for (const CommandSpec& command : Commands()) {
+    if (command.name.starts_with(arguments[0] + " ")) longer.push_back(fmt::format("kiln {}", command.name));
+  }
+  if (!longer.empty()) {
+    return MakeError(ErrorCode::kInvalidArgument, "kiln {} needs one word more", Printable(arguments[0]))
+        .Hint("one of: " + Join(longer, ", "));
+  }
   const auto nearest = Nearest(arguments[0], names);
   return MakeError(ErrorCode::kInvalidArgument, "there is no command '{}'", Printable(arguments[0]))
       .Hint(nearest ? fmt::format("did you mean `kiln {}`?", *nearest)

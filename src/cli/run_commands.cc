@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "cli/context.h"
+#include "cli/repeat_command.h"
 #include "cli/run_printer.h"
 #include "cli/run_request.h"
 #include "machine/doctor.h"
@@ -62,7 +63,7 @@ Result<int> ShowDryRun(Context& context, const run::Request& request, run::World
 void ShowOutcome(const Context& context, const run::Outcome& outcome, const Manner& manner) {
   const Terminal& terminal = context.terminal;
   terminal.PrintError(OutcomeText(outcome, terminal));
-  if (manner.timing) terminal.PrintError(TimingText(outcome.timings));
+  if (manner.timing) terminal.PrintError(TimingText(outcome));
   if (manner.json) terminal.PrintError(OutcomeJson(outcome) + "\n");
   if (manner.result_file.empty()) return;
   const auto written = sys::WriteFileAtomic(sys::AbsolutePath(manner.result_file, context.current),
@@ -112,6 +113,12 @@ Result<int> RunCommand(Context& context, const Parsed& parsed) {
   AddAliases(wanted, parsed);
   const auto settings = KILN_TRY(config::Load(wanted));
   const auto request = KILN_TRY(MakeRequest(settings, parsed, context.current));
+  if (parsed.Has("--repeat") && !parsed.Has("--dry-run")) return RepeatCommand(context, parsed, request);
+  for (const std::string_view option : {"--jobs", "--until-fail"}) {
+    if (parsed.Has(option) && !parsed.Has("--repeat"))
+      return MakeError(ErrorCode::kInvalidArgument, "{} says how to repeat, and there is no --repeat", option)
+          .Hint("--repeat N");
+  }
   Manner manner = MannerOf(parsed);
   manner.result_file = parsed.Last("--result");
   manner.profiles = Join(settings.profiles, ",");

@@ -53,7 +53,8 @@ std::string OutcomeText(const run::Outcome& outcome, const Terminal& terminal) {
   return text;
 }
 
-std::string TimingText(const run::Timings& timings) {
+std::string TimingText(const run::Outcome& outcome) {
+  const run::Timings& timings = outcome.timings;
   struct Step {
     std::string_view name;
     std::optional<Duration> at;
@@ -64,7 +65,8 @@ std::string TimingText(const run::Timings& timings) {
       {"QEMU's process", timings.qemu_started},
       {"QEMU ready", timings.qemu_ready},
       {"firmware, to the kernel's first line", timings.first_output},
-      {"kernel, to the agent", timings.agent},
+      {outcome.cloned ? "waking the clone" : "kernel, to the agent", timings.agent},
+      {"writing the template", timings.frozen},
       {"setting up the guest", timings.command},
       {"command", timings.command_end},
       {"ending", timings.end},
@@ -80,7 +82,10 @@ std::string TimingText(const run::Timings& timings) {
     out += fmt::format("  {:<38}{:>10}{:>6.0f} %\n", step.name, FormatDuration(took),
                        total > 0 ? 100 * Seconds(took) / total : 0);
   }
-  if (timings.end) out += fmt::format("  {:<38}{:>10}\n", "in all", FormatDuration(*timings.end));
+  if (timings.end) {
+    out += fmt::format("  {:<38}{:>10}  {}\n", "in all", FormatDuration(*timings.end),
+                       outcome.cloned ? "cloned from a template" : "booted");
+  }
   return out;
 }
 

@@ -32,8 +32,8 @@ class RunObserver final : public run::Observer {
 /// What is said on stderr at the end; empty when the exit code says it all (pass, and a command that failed
 /// by itself).
 std::string OutcomeText(const run::Outcome& outcome, const Terminal& terminal);
-/// `--timing`: what took how long, with the share of each.
-std::string TimingText(const run::Timings& timings);
+/// `--timing`: what took how long, with the share of each, and whether the machine was booted or cloned.
+std::string TimingText(const run::Outcome& outcome);
 /// One line, without a newline.
 std::string OutcomeJson(const run::Outcome& outcome);
 std::string DryRunText(const run::DryRun& dry);

@@ -67,6 +67,7 @@ Result<run::Request> MakeRequest(const config::Settings& settings, const Parsed&
   request.timeout = settings.Time("timeout");
   request.boot_timeout = settings.Time("boot_timeout");
   request.verbose = parsed.Has("--verbose");
+  request.cold = parsed.Has("--cold");
   request.keep_bundle = !parsed.Has("--no-keep");
   request.command = parsed.operands;
   if (parsed.Has("--exec")) {

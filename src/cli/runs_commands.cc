@@ -2,6 +2,8 @@
 
 #include "base/strings.h"
 #include "cli/context.h"
+#include "run/template_list.h"
+#include "store/cache.h"
 #include "store/runs.h"
 #include "sys/files.h"
 
@@ -40,15 +42,6 @@ std::string VerdictText(const RunSummary& run) {
 
 std::string CommandText(const RunSummary& run) {
   return run.command.empty() ? "(shell)" : Printable(ReplaceAll(ShellJoin(run.command), "\n", "\\n"));
-}
-
-// "3 min ago", "2 days ago".
-std::string Ago(WallTime then, WallTime now) {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - then).count();
-  if (seconds < 60) return "just now";
-  if (seconds < 3600) return fmt::format("{} min ago", seconds / 60);
-  if (seconds < 2 * 86400) return fmt::format("{} h ago", seconds / 3600);
-  return fmt::format("{} days ago", seconds / 86400);
 }
 
 json SummaryJson(const RunSummary& run) {
@@ -208,6 +201,9 @@ Result<int> CompleteCommand(Context& context, const Parsed& parsed) {
     out = "last\n";
     auto store = OpenStore(context);
     for (const auto& run : KILN_TRY(store.List({.limit = 50}))) out += run.id + "\n";
+  } else if (parsed.operands[0] == "templates") {
+    store::Cache cache(context.paths.cache, context.clock, context.log);
+    for (const auto& item : KILN_TRY(run::ListTemplates(cache))) out += item.key + "\n";
   } else if (parsed.operands[0] == "profiles") {
     const auto layered = KILN_TRY(
         config::Read({.current = context.current, .environment = context.environment, .user = context.user}));

@@ -27,6 +27,16 @@ constexpr OptionSpec kRunOptions[] = {
      .placeholder = "TEXT",
      .doc = "Run this text in a shell (sh -c) as the command",
      .group = "Command"},
+    {.names = "--cold", .doc = "Boot; neither use nor make a template of this machine", .group = "Command"},
+    {.names = "--repeat",
+     .placeholder = "N",
+     .doc = "Run the command N times, each in a machine of its own, and count how the runs end",
+     .group = "Command"},
+    {.names = "--jobs",
+     .placeholder = "J",
+     .doc = "With --repeat: so many at once (default: as CPUs and memory allow)",
+     .group = "Command"},
+    {.names = "--until-fail", .doc = "With --repeat: stop at the first failure", .group = "Command"},
     {.names = "--dry-run",
      .doc = "Print the plan and a QEMU command line that can be pasted; start nothing",
      .group = "Output"},
@@ -69,6 +79,7 @@ constexpr Example kRunExamples[] = {
     {"kiln run --append 'slub_debug=P' --timeout 5m -- ./stress",
      "more words for the kernel, and a time limit"},
     {"cat big.img | kiln run -- sha256sum", "pipes work as they do here"},
+    {"kiln run --repeat 200 --until-fail -- ./flaky", "the same in fresh machines until it fails"},
     {"kiln run --dry-run", "see the plan and QEMU's command line, start nothing"},
 };
 
@@ -147,6 +158,21 @@ constexpr Example kCrashExamples[] = {
 constexpr Example kCrashesExamples[] = {
     {"kiln crashes", "every crash that the kept runs have seen, by title"},
     {"kiln crashes --json", "the same as data"},
+constexpr OptionSpec kTemplatePruneOptions[] = {
+    {.names = "--all", .doc = "Remove every template"},
+    {.names = "--max-size",
+     .placeholder = "SIZE",
+     .doc = "Remove the least recently used until the rest fits (500M, 2G)"},
+    kJson,
+};
+constexpr Example kTemplateListExamples[] = {{"kiln template list", "each with its kernel, shape and size"}};
+constexpr Example kTemplateShowExamples[] = {
+    {"kiln template show 3f2a", "the beginning of a key is enough when it is the only one"},
+};
+constexpr Example kTemplatePruneExamples[] = {
+    {"kiln template prune", "those that are damaged or whose kernel is gone"},
+    {"kiln template prune --max-size 2G", "keep the ones used last"},
+    {"kiln template prune --all", "the next run of each machine boots"},
 };
 
 constexpr Example kConfigExamples[] = {
@@ -239,6 +265,25 @@ constexpr CommandSpec kCommands[] = {
          "How often each was seen, in how many runs, and in which first and last. The most frequent first.",
      .options = kJsonOnly,
      .examples = kCrashesExamples},
+    {.name = "template list",
+     .operands_text = "",
+     .summary = "list the booted machines that runs are cloned from",
+     .description = "The most recently used first. kiln makes and uses them by itself (docs/templates.md).",
+     .options = kJsonOnly,
+     .examples = kTemplateListExamples},
+    {.name = "template show",
+     .operands_text = "KEY",
+     .summary = "show one template: kernel, shape, size, use",
+     .description = "KEY is the whole key or its beginning.",
+     .operands = Operands::kOne,
+     .options = kJsonOnly,
+     .examples = kTemplateShowExamples},
+    {.name = "template prune",
+     .operands_text = "",
+     .summary = "remove templates",
+     .description = "Without an option: those that can't be used any more. One in use stays.",
+     .options = kTemplatePruneOptions,
+     .examples = kTemplatePruneExamples},
     {.name = "doctor",
      .operands_text = "",
      .summary = "find out what this host can do",
@@ -292,7 +337,7 @@ constexpr CommandSpec kCommands[] = {
      .hidden = true},
     {.name = "complete",
      .operands_text = "WHAT",
-     .summary = "print words for completion: runs, profiles",
+     .summary = "print words for completion: runs, profiles, templates",
      .description = "",
      .operands = Operands::kOne,
      .hidden = true},

@@ -148,4 +148,12 @@ std::string Table(const Terminal& terminal, const std::vector<std::vector<Cell>>
   return out;
 }
 
+std::string Ago(WallTime then, WallTime now) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - then).count();
+  if (seconds < 60) return "just now";
+  if (seconds < 3600) return fmt::format("{} min ago", seconds / 60);
+  if (seconds < 2 * 86400) return fmt::format("{} h ago", seconds / 3600);
+  return fmt::format("{} days ago", seconds / 86400);
+}
+
 }  // namespace kiln::cli

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "config/environment.h"
@@ -78,6 +79,8 @@ class TerminalLog final : public Log {
 /// Breaks text at blanks so that no line is longer than `width` (unless one word is), each line but the first
 /// indented. Lines that are there stay; one that begins with a blank is left as it is.
 std::string Wrap(std::string_view text, size_t width, size_t indent = 0);
+/// "3 min ago", "2 days ago".
+std::string Ago(WallTime then, WallTime now);
 /// Columns that the text takes: UTF-8 characters, one each.
 size_t Columns(std::string_view text);
 

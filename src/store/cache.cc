@@ -230,6 +230,17 @@ Result<std::vector<CacheItem>> Cache::List() {
   return items;
 }
 
+Result<Cache::Eviction> Cache::Evict(std::string_view kind, std::string_view key) {
+  KILN_CHECK(IsName(kind) && IsName(key), "cache entry {}/{}", kind, key);
+  const std::string folder = sys::JoinPath(root_, kind);
+  const std::string manifest = sys::JoinPath(sys::JoinPath(folder, key), kManifest);
+  const auto lock = FileLock::Try(manifest, FileLock::Mode::kExclusive);
+  if (!lock || (*lock && !IsCurrent(**lock, manifest))) return Eviction::kGone;
+  if (!*lock) return Eviction::kInUse;
+  KILN_TRY(Discard(folder, key), "trimming the cache");
+  return Eviction::kRemoved;
+}
+
 Result<TrimReport> Cache::Trim(uint64_t limit) {
   TrimReport report;
   const auto items = KILN_TRY(List());
@@ -239,16 +250,9 @@ Result<TrimReport> Cache::Trim(uint64_t limit) {
   }
   for (const CacheItem& item : items) {
     if (report.left_bytes <= limit) break;
-    const std::string folder = sys::JoinPath(root_, item.kind);
-    const std::string manifest = sys::JoinPath(sys::JoinPath(folder, item.key), kManifest);
-    const auto lock = FileLock::Try(manifest, FileLock::Mode::kExclusive);
-    if (!lock) continue;  // Gone meanwhile.
-    if (!*lock) {
-      ++report.in_use;
-      continue;
-    }
-    if (!IsCurrent(**lock, manifest)) continue;
-    KILN_TRY(Discard(folder, item.key), "trimming the cache");
+    const Eviction eviction = KILN_TRY(Evict(item.kind, item.key));
+    if (eviction == Eviction::kInUse) ++report.in_use;
+    if (eviction != Eviction::kRemoved) continue;
     ++report.removed;
     report.removed_bytes += item.bytes;
     report.left_bytes -= std::min(item.bytes, report.left_bytes);

@@ -98,6 +98,9 @@ class Cache {
   /// Removes the entry, e.g. because what is in it turned out to be unusable. Users of it keep their open
   /// files.
   Result<> Remove(std::string_view kind, std::string_view key);
+  /// Removes the entry unless it is in use: what became of it.
+  enum class Eviction { kRemoved, kInUse, kGone };
+  Result<Eviction> Evict(std::string_view kind, std::string_view key);
   /// Every entry, least recently used first.
   Result<std::vector<CacheItem>> List();
   /// Removes leftovers of killed makers and then the least recently used entries until the rest is at most
