@@ -24,7 +24,7 @@ constexpr Format kFault[] = {
     {.pattern = "stack segment: ", .title = "stack segment fault in {F}", .choice = kFirst, .plans = kFaultPlan},
     {.pattern = "PANIC: double fault", .title = "PANIC: double fault in {F}", .choice = kFirst, .plans = kFaultPlan},
     {.pattern = "Unhandled fault:", .title = "Unhandled fault in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kFaultPlan},
-    {.pattern = "Internal error: kernel stack overflow", .title = "kernel stack overflow in {F}", .alts = {"stack-overflow in {F}"}, .choice = kFirst, .plans = kFaultPlan},
+    {.pattern = "Internal error: kernel stack overflow", .title = "kernel stack overflow in {F}", .alts = {"stack-overflow in {F}"}, .choice = kStall, .plans = kTrace, .skip = SkipSet::kStall},
     {.pattern = "Internal error:", .title = "Internal error in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kFaultPlan},
     {.pattern = "Alignment trap:", .title = "Alignment trap in {F}", .choice = kFirst, .plans = kFaultPlan},
     {.pattern = "divide_error: ", .title = "divide error in {F}", .choice = kFirst, .plans = kFaultPlan},
@@ -47,14 +47,14 @@ constexpr Format kPanic[] = {
     {.pattern = "not syncing: corrupted stack end detected", .title = "kernel panic: corrupted stack end in {F}", .alts = {"stack-overflow in {F}"}, .choice = kStall, .plans = kTrace, .skip = SkipSet::kStall},
     {.pattern = "tack is corrupted in: {f}", .title = "kernel panic: stack is corrupted in {F}", .choice = kFirst, .plans = {"H", "CS"}, .stack_expected = false, .named = 0},
     {.pattern = "tack is corrupted in", .title = "kernel panic: stack is corrupted in {F}", .choice = kFirst, .plans = kTrace},
-    {.pattern = "not syncing: kernel stack overflow", .title = "kernel stack overflow in {F}", .alts = {"stack-overflow in {F}"}, .choice = kFirst, .plans = kFaultPlan},
+    {.pattern = "not syncing: kernel stack overflow", .title = "kernel stack overflow in {F}", .alts = {"stack-overflow in {F}"}, .choice = kStall, .plans = kTrace, .skip = SkipSet::kStall},
     {.pattern = "not syncing: {$}", .title = "kernel panic: {0}"},
     {.pattern = "ernel panic{$}", .title = "kernel panic{0}", .corrupted = true},
 };
 
 constexpr Format kOther[] = {
     {.pattern = "unregister_netdevice: waiting for", .title = "unregister_netdevice: waiting for DEV to become free", .stack_expected = false},
-    {.pattern = "ASSERT FAILED at ({*}): {t}{$}", .title = "trusty: ASSERT FAILED: {0}{1}", .stack_expected = false},
+    {.pattern = "ASSERT FAILED at ({*}): {+}", .title = "trusty: ASSERT FAILED: {0}", .stack_expected = false},
     {.pattern = "ASSERT FAILED at", .title = "trusty: ASSERT FAILED:", .corrupted = true},
     {.pattern = "trusty: panic{$}", .title = "trusty: panic{0}", .stack_expected = false},
     {.pattern = "Busy inodes after unmount", .title = "VFS: Busy inodes after unmount (use-after-free)", .stack_expected = false},

@@ -42,7 +42,7 @@ constexpr Format kWarning[] = {
     {.pattern = "WARNING: held lock freed!", .title = "WARNING: held lock freed in {F}", .choice = kFirst, .plans = kTrace},
     {.pattern = "WARNING: lock held when returning to user space!{/}leaving the kernel with locks still held{/}at: {f}", .title = "WARNING: lock held when returning to user space in {F}", .choice = kFirst, .plans = {"L"}, .stack_expected = false},
     {.pattern = "WARNING: {*}still has locks held!", .title = "WARNING: still has locks held in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
-    {.pattern = "WARNING: Nested lock was not taken", .title = "WARNING: nested lock was not taken in {F}", .choice = kFirst, .plans = kTrace},
+    {.pattern = "WARNING: Nested lock was not taken", .title = "WARNING: nested lock was not taken in {F}", .choice = kFirst, .plans = kLock},
     {.pattern = "WARNING: kernel stack {regs|frame pointer} at {*}{(ptrval)|(____ptrval____)} in", .title = "WARNING: kernel stack regs has bad value", .stack_expected = false},
     {.pattern = "WARNING: kernel stack regs at {*} has bad '{^}' value", .title = "WARNING: kernel stack regs has bad '{0}' value", .stack_expected = false},
     {.pattern = "WARNING: kernel stack regs at {*} has bad value", .title = "WARNING: kernel stack regs has bad value", .stack_expected = false},
