@@ -95,8 +95,8 @@ std::vector<StackLine> ReadStackLines(const std::vector<std::string_view>& lines
   return out;
 }
 
-std::string ChooseFunction(const Format& format, std::string_view named, const std::vector<StackLine>& lines,
-                           size_t count) {
+std::string ChooseFunction(const MessageFormat& format, std::string_view named,
+                           const std::vector<StackLine>& lines, size_t count) {
   const size_t end = std::min(count, lines.size());
   for (const auto plan : format.plans) {
     if (plan.empty()) break;
