@@ -16,7 +16,7 @@ namespace {
 
 /// What a message's own lines say: which format it is and whom it blames.
 struct Reading {
-  const Format* format = nullptr;
+  const MessageFormat* format = nullptr;
   Captures captures;
   std::string function;  ///< "corrupted" when the format wants one and none was readable.
   std::string printed;   ///< The function as it was printed.
@@ -28,13 +28,13 @@ Reading Read(const Header& header, const Message& message, const std::vector<Sta
   Reading reading;
   std::vector<std::string_view> own(message.lines.begin(),
                                     message.lines.begin() + static_cast<std::ptrdiff_t>(message.own));
-  for (const Format& format : header.formats) {
+  for (const MessageFormat& format : header.formats) {
     if (!Match(format.pattern, own, 0, reading.captures)) continue;
     reading.format = &format;
     break;
   }
   if (reading.format == nullptr) return reading;
-  const Format& format = *reading.format;
+  const MessageFormat& format = *reading.format;
   if (format.corrupted) reading.reason = "report format is marked as corrupted";
   if (format.choice != Choice::kNone) {
     const std::string_view named =
@@ -52,7 +52,7 @@ Reading Read(const Header& header, const Message& message, const std::vector<Sta
 }
 
 void SetTitles(const Reading& reading, Report& report) {
-  const Format& format = *reading.format;
+  const MessageFormat& format = *reading.format;
   report.title = NormalizeTitle(FillTitle(format.title, reading.captures, reading.function, reading.origin));
   report.frame = reading.function;
   const auto add = [&](std::string title) {

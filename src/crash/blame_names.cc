@@ -19,7 +19,7 @@ constexpr std::string_view kPrint[] = {
     "panic_saved_regs", "__phys_addr*", "pointer", "print_*", "*printk*", "_printk", "printk_deferred*",
     "_printk_deferred", "put_dec*", "__reiserfs_panic", "reiserfs_panic", "report_bug*",
     "rust_begin_unwind", "save_stack*", "__save_stack*", "save_trace", "scnprintf", "__seqprop_assert",
-    "set_track*", "show_regs*", "__show_regs", "show_stack*", "show_trace*", "skb_over_panic",
+    "set_track*", "show_regs*", "__show_regs", "show_stack*", "skb_over_panic",
     "skb_panic", "skb_push", "skb_put", "__skb_put", "skb_under_panic", "snprintf", "sprintf",
     "stack_depot_save*", "__stack_depot_save*", "stack_trace_*", "string", "string_nocheck", "va_format",
     "vpanic", "vprintk*", "*vprintk*", "vscnprintf", "vsnprintf", "vsprintf", "walk_stackframe",

@@ -34,7 +34,7 @@ bool HasFramesBehind(size_t start, const std::vector<StackLine>& lines) {
 
 }  // namespace
 
-std::string_view FindCorruption(std::string_view title, const Format& format, size_t own,
+std::string_view FindCorruption(std::string_view title, const MessageFormat& format, size_t own,
                                 const std::vector<StackLine>& stack_lines) {
   if (HasStamp(title)) return "title holds a timestamp";
   if (!format.stack_expected) return {};

@@ -50,6 +50,9 @@ void Detector::OnRecord(const console::Record& record) {
   has_prefixes_ = has_prefixes_ || record.from_kernel;
   const Header* header = FindHeader(record.text);
   if (header != nullptr && header->kernel_only && has_prefixes_ && !record.from_kernel) header = nullptr;
+  const Header* const shown = header;
+  if (IsSameHeaderAgain(header, record)) header = nullptr;
+  last_shown_ = shown;
   if (record.text.starts_with("** replaying previous printk message **")) TakeBack();
   if (const Header* reboot = SeeBoot(record); reboot != nullptr && header == nullptr) header = reboot;
   Keep(record, header);
@@ -62,6 +65,14 @@ void Detector::OnRecord(const console::Record& record) {
 bool Detector::IsFinal(const Open& open) const {
   return next_sequence_ - open.sequence > kMaxLines || bytes_ - open.bytes > kMaxBytes ||
          open_.size() > kMaxOpen;
+}
+
+/// In a symbolized log the header of a message stands once for each inlined function and then for the real
+/// one.
+bool Detector::IsSameHeaderAgain(const Header* header, const console::Record& record) const {
+  if (header == nullptr || window_.empty()) return false;
+  const LogLine& last = window_.back();
+  return last_shown_ == header && last.text.ends_with("[inline]") && last.caller == record.caller;
 }
 
 void Detector::Keep(const console::Record& record, const Header* header) {
@@ -78,6 +89,7 @@ void Detector::Keep(const console::Record& record, const Header* header) {
   line.caller = record.caller;
   line.from_kernel = record.from_kernel;
   line.header = header;
+
   window_.push_back(std::move(line));
   ++next_sequence_;
 }

@@ -68,6 +68,7 @@ class Detector final : public console::RecordSink {
   };
 
   void Keep(const console::Record& record, const Header* header);
+  bool IsSameHeaderAgain(const Header* header, const console::Record& record) const;
   const Header* SeeBoot(const console::Record& record);
   void Begin(const console::Record& record);
   void TakeBack();
@@ -83,9 +84,10 @@ class Detector final : public console::RecordSink {
   uint64_t bytes_ = 0;  ///< Of log read.
   uint64_t begun_ = 0;
   uint64_t dropped_ = 0;
-  bool has_prefixes_ = false;  ///< Kernel lines carry printk prefixes in this log.
-  bool ran_ = false;           ///< A kernel or its user space has spoken.
-  bool boot_expected_ = true;  ///< A reboot was announced, or firmware is at work.
+  const Header* last_shown_ = nullptr;  ///< The header that the line before showed.
+  bool has_prefixes_ = false;           ///< Kernel lines carry printk prefixes in this log.
+  bool ran_ = false;                    ///< A kernel or its user space has spoken.
+  bool boot_expected_ = true;           ///< A reboot was announced, or firmware is at work.
 };
 
 /// All reports of a whole log.

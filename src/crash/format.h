@@ -27,7 +27,7 @@ enum class Choice : uint8_t {
 /// use, L all locks' "at:" functions and frames up to the next heading, I the next instruction line, C the
 /// next stack heading, O the next heading of an earlier event, S the frames up to the next heading, T the
 /// next entry of a timer interrupt, U as I but only the last one before the next heading.
-struct Format {
+struct MessageFormat {
   std::string_view pattern = {};
   std::string_view title = {};
   std::array<std::string_view, 2> alts = {};
@@ -51,7 +51,7 @@ struct Header {
     kFrontOrDevice,  ///< First or behind a device's name, "usb 5-1: ".
   };
   Place place = Place::kAnywhere;
-  std::span<const Format> formats = {};
+  std::span<const MessageFormat> formats = {};
   /// Lines that hold one of these are not crashes.
   std::span<const std::string_view> ignores = {};
   /// Belongs to the message before it, if there is one, rather than ending it: what a trap or panic adds.

@@ -7,16 +7,16 @@
 /// The tables behind Headers(), one function a family of messages.
 namespace kiln::crash::formats {
 
-std::span<const Format> Bug();
-std::span<const Format> KernelBug();
-std::span<const Format> SlabBug();
-std::span<const Format> Warning();
-std::span<const Format> Info();
-std::span<const Format> Unable();
-std::span<const Format> Fault();
-std::span<const Format> Ubsan();
-std::span<const Format> Panic();
-std::span<const Format> Other();
-std::span<const Format> Rust();
+std::span<const MessageFormat> Bug();
+std::span<const MessageFormat> KernelBug();
+std::span<const MessageFormat> SlabBug();
+std::span<const MessageFormat> Warning();
+std::span<const MessageFormat> Info();
+std::span<const MessageFormat> Unable();
+std::span<const MessageFormat> Fault();
+std::span<const MessageFormat> Ubsan();
+std::span<const MessageFormat> Panic();
+std::span<const MessageFormat> Other();
+std::span<const MessageFormat> Rust();
 
 }  // namespace kiln::crash::formats

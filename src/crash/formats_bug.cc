@@ -13,7 +13,7 @@ constexpr Plans kHeaderTrace = {"HCS"};
 constexpr Plans kFault = {"ICS", "CS"};
 
 // clang-format off
-constexpr Format kBug[] = {
+constexpr MessageFormat kBug[] = {
     // KASAN: the access line says Read or Write. arm64's tag-based mode prints it without a size.
     {.pattern = "KASAN: {double-free or invalid-free|double-free|invalid-free} in {f}", .title = "KASAN: invalid-free in {F}", .alts = {"invalid-free in {F}"}, .choice = kFirst, .plans = kHeaderTrace, .named = 1},
     {.pattern = "KASAN: {w} in {f}{/}{Read|Write} {of size|at addr}", .title = "KASAN: {0} {2} in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kHeaderTrace, .named = 1},
@@ -67,7 +67,7 @@ constexpr Format kBug[] = {
     {.pattern = "BUG:{$}", .title = "BUG: {0}", .stack_expected = false},
 };
 
-constexpr Format kKernelBug[] = {
+constexpr MessageFormat kKernelBug[] = {
     {.pattern = "at lib/list_debug.c:", .title = "BUG: corrupted list in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kFault},
     {.pattern = "at mm/usercopy.c:", .title = "BUG: bad usercopy in {F}", .choice = kFirst, .plans = kFault, .skip = SkipSet::kUsercopy},
     {.pattern = "BUG at {s}", .title = "kernel BUG in {F}", .choice = kFirst, .plans = kFault},
@@ -78,15 +78,15 @@ constexpr Format kKernelBug[] = {
 };
 
 // mm/slub.c, object_err() and slab_bug().
-constexpr Format kSlabBug[] = {
+constexpr MessageFormat kSlabBug[] = {
     {.pattern = "): {Object already free|Redzone overwritten|Left Redzone overwritten|Right Redzone overwritten|Poison overwritten|Padding overwritten|Object padding overwritten|Freelist cycle detected|Freechain corrupt|Invalid object pointer}", .title = "BUG: {0}"},
 };
 // clang-format on
 
 }  // namespace
 
-std::span<const Format> Bug() { return kBug; }
-std::span<const Format> KernelBug() { return kKernelBug; }
-std::span<const Format> SlabBug() { return kSlabBug; }
+std::span<const MessageFormat> Bug() { return kBug; }
+std::span<const MessageFormat> KernelBug() { return kKernelBug; }
+std::span<const MessageFormat> SlabBug() { return kSlabBug; }
 
 }  // namespace kiln::crash::formats

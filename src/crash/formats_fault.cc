@@ -12,19 +12,19 @@ constexpr Plans kTrace = {"CS"};
 
 // clang-format off
 // arch/{arm,arm64,riscv,mips,s390,...}/mm/fault.c: "Unable to handle kernel <what> at virtual address <addr>".
-constexpr Format kUnable[] = {
+constexpr MessageFormat kUnable[] = {
     {.pattern = "nable to handle kernel {paging request|NULL pointer dereference}", .title = "BUG: unable to handle kernel {0} in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kFaultPlan},
     {.pattern = "nable to handle kernel pointer dereference", .title = "BUG: unable to handle kernel paging request in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kFaultPlan},
     {.pattern = "nable to handle kernel {^} at {virtual address|0x}", .title = "BUG: unable to handle kernel {0} in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kFaultPlan},
     {.pattern = "nable to handle kernel", .title = "BUG: unable to handle kernel", .corrupted = true},
 };
 
-constexpr Format kFault[] = {
+constexpr MessageFormat kFault[] = {
     {.pattern = "general protection fault", .title = "general protection fault in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kFaultPlan},
     {.pattern = "stack segment: ", .title = "stack segment fault in {F}", .choice = kFirst, .plans = kFaultPlan},
     {.pattern = "PANIC: double fault", .title = "PANIC: double fault in {F}", .choice = kFirst, .plans = kFaultPlan},
     {.pattern = "Unhandled fault:", .title = "Unhandled fault in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kFaultPlan},
-    {.pattern = "Internal error: kernel stack overflow", .title = "kernel stack overflow in {F}", .alts = {"stack-overflow in {F}"}, .choice = kFirst, .plans = kFaultPlan},
+    {.pattern = "Internal error: kernel stack overflow", .title = "kernel stack overflow in {F}", .alts = {"stack-overflow in {F}"}, .choice = kStall, .plans = kTrace, .skip = SkipSet::kStall},
     {.pattern = "Internal error:", .title = "Internal error in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kFaultPlan},
     {.pattern = "Alignment trap:", .title = "Alignment trap in {F}", .choice = kFirst, .plans = kFaultPlan},
     {.pattern = "divide_error: ", .title = "divide error in {F}", .choice = kFirst, .plans = kFaultPlan},
@@ -33,13 +33,13 @@ constexpr Format kFault[] = {
     {.pattern = "control protection", .title = "control protection fault in {F}", .choice = kFirst, .plans = kFaultPlan},
 };
 
-constexpr Format kUbsan[] = {
+constexpr MessageFormat kUbsan[] = {
     {.pattern = "UBSAN: Undefined behaviour in", .title = "UBSAN: undefined-behaviour in {F}", .choice = kFirst, .plans = kTrace},
     {.pattern = "UBSAN: {w} in", .title = "UBSAN: {0} in {F}", .choice = kFirst, .plans = kTrace},
     {.pattern = "UBSAN:{$}", .title = "UBSAN: {0}", .corrupted = true},
 };
 
-constexpr Format kPanic[] = {
+constexpr MessageFormat kPanic[] = {
     {.pattern = "not syncing: Attempted to kill init!", .title = "kernel panic: Attempted to kill init!"},
     {.pattern = "not syncing: Couldn't open N_TTY ldisc for {$}", .title = "kernel panic: Couldn't open N_TTY ldisc"},
     {.pattern = "not syncing: {Fatal exception|panic_on_warn set|hung_task: blocked tasks}", .title = "kernel panic: {0}", .corrupted = true},
@@ -47,14 +47,14 @@ constexpr Format kPanic[] = {
     {.pattern = "not syncing: corrupted stack end detected", .title = "kernel panic: corrupted stack end in {F}", .alts = {"stack-overflow in {F}"}, .choice = kStall, .plans = kTrace, .skip = SkipSet::kStall},
     {.pattern = "tack is corrupted in: {f}", .title = "kernel panic: stack is corrupted in {F}", .choice = kFirst, .plans = {"H", "CS"}, .stack_expected = false, .named = 0},
     {.pattern = "tack is corrupted in", .title = "kernel panic: stack is corrupted in {F}", .choice = kFirst, .plans = kTrace},
-    {.pattern = "not syncing: kernel stack overflow", .title = "kernel stack overflow in {F}", .alts = {"stack-overflow in {F}"}, .choice = kFirst, .plans = kFaultPlan},
+    {.pattern = "not syncing: kernel stack overflow", .title = "kernel stack overflow in {F}", .alts = {"stack-overflow in {F}"}, .choice = kStall, .plans = kTrace, .skip = SkipSet::kStall},
     {.pattern = "not syncing: {$}", .title = "kernel panic: {0}"},
     {.pattern = "ernel panic{$}", .title = "kernel panic{0}", .corrupted = true},
 };
 
-constexpr Format kOther[] = {
+constexpr MessageFormat kOther[] = {
     {.pattern = "unregister_netdevice: waiting for", .title = "unregister_netdevice: waiting for DEV to become free", .stack_expected = false},
-    {.pattern = "ASSERT FAILED at ({*}): {t}{$}", .title = "trusty: ASSERT FAILED: {0}{1}", .stack_expected = false},
+    {.pattern = "ASSERT FAILED at ({*}): {+}", .title = "trusty: ASSERT FAILED: {0}", .stack_expected = false},
     {.pattern = "ASSERT FAILED at", .title = "trusty: ASSERT FAILED:", .corrupted = true},
     {.pattern = "trusty: panic{$}", .title = "trusty: panic{0}", .stack_expected = false},
     {.pattern = "Busy inodes after unmount", .title = "VFS: Busy inodes after unmount (use-after-free)", .stack_expected = false},
@@ -68,18 +68,18 @@ constexpr Format kOther[] = {
 };
 
 // rust/kernel: the panic handler prints where, then what, then BUG()s.
-constexpr Format kRust[] = {
+constexpr MessageFormat kRust[] = {
     {.pattern = "rust_kernel: panicked at {$}{/}{$}", .title = "{1} in {F}", .choice = kFirst, .plans = {"ICS", "CS"}, .skip = SkipSet::kRust},
 };
 // clang-format on
 
 }  // namespace
 
-std::span<const Format> Unable() { return kUnable; }
-std::span<const Format> Fault() { return kFault; }
-std::span<const Format> Ubsan() { return kUbsan; }
-std::span<const Format> Panic() { return kPanic; }
-std::span<const Format> Other() { return kOther; }
-std::span<const Format> Rust() { return kRust; }
+std::span<const MessageFormat> Unable() { return kUnable; }
+std::span<const MessageFormat> Fault() { return kFault; }
+std::span<const MessageFormat> Ubsan() { return kUbsan; }
+std::span<const MessageFormat> Panic() { return kPanic; }
+std::span<const MessageFormat> Other() { return kOther; }
+std::span<const MessageFormat> Rust() { return kRust; }
 
 }  // namespace kiln::crash::formats

@@ -14,7 +14,7 @@ constexpr Plans kBusy = {"TIS", "TS"};
 constexpr Plans kLock = {"L", "CS"};
 
 // clang-format off
-constexpr Format kWarning[] = {
+constexpr MessageFormat kWarning[] = {
     // WARN() names file and line; some files' warnings are about the caller's object.
     {.pattern = "lib/debugobjects.c:{#} ", .title = "WARNING: ODEBUG bug in {F}", .choice = kFirst, .plans = kWarn, .skip = SkipSet::kObjects},
     {.pattern = "mm/usercopy.c:{#} ", .title = "WARNING: bad usercopy in {F}", .choice = kFirst, .plans = kWarn, .skip = SkipSet::kUsercopy},
@@ -26,7 +26,7 @@ constexpr Format kWarning[] = {
     {.pattern = "mm/vmalloc.c:{#} ", .title = "WARNING: zero-size vmalloc in {F}", .choice = kFirst, .plans = kWarn},
     {.pattern = "WARNING: {*}usb_submit_urb+", .title = "WARNING in {F}/usb_submit_urb", .choice = kFirst, .plans = kWarn, .skip = SkipSet::kObjects},
     {.pattern = "WARNING: {*} at {s}", .title = "WARNING in {F}", .choice = kFirst, .plans = kWarn},
-    {.pattern = "WARNING: CPU: {#} PID: {#} at ", .title = "WARNING in {F}", .choice = kFirst, .plans = kWarn},
+    {.pattern = "WARNING: CPU: {#} PID: {#} at {f}", .title = "WARNING in {F}", .choice = kFirst, .plans = kWarn},
     {.pattern = "WARNING: {s} at ", .title = "WARNING in {F}", .choice = kFirst, .plans = kWarn},
     {.pattern = "WARNING: [{*}] {s} at ", .title = "WARNING in {F}", .choice = kFirst, .plans = kWarn},
 
@@ -42,7 +42,7 @@ constexpr Format kWarning[] = {
     {.pattern = "WARNING: held lock freed!", .title = "WARNING: held lock freed in {F}", .choice = kFirst, .plans = kTrace},
     {.pattern = "WARNING: lock held when returning to user space!{/}leaving the kernel with locks still held{/}at: {f}", .title = "WARNING: lock held when returning to user space in {F}", .choice = kFirst, .plans = {"L"}, .stack_expected = false},
     {.pattern = "WARNING: {*}still has locks held!", .title = "WARNING: still has locks held in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
-    {.pattern = "WARNING: Nested lock was not taken", .title = "WARNING: nested lock was not taken in {F}", .choice = kFirst, .plans = kTrace},
+    {.pattern = "WARNING: Nested lock was not taken", .title = "WARNING: nested lock was not taken in {F}", .choice = kFirst, .plans = kLock},
     {.pattern = "WARNING: kernel stack {regs|frame pointer} at {*}{(ptrval)|(____ptrval____)} in", .title = "WARNING: kernel stack regs has bad value", .stack_expected = false},
     {.pattern = "WARNING: kernel stack regs at {*} has bad '{^}' value", .title = "WARNING: kernel stack regs has bad '{0}' value", .stack_expected = false},
     {.pattern = "WARNING: kernel stack regs at {*} has bad value", .title = "WARNING: kernel stack regs has bad value", .stack_expected = false},
@@ -53,7 +53,7 @@ constexpr Format kWarning[] = {
     {.pattern = "WARNING:{$}", .title = "WARNING: {0}", .stack_expected = false},
 };
 
-constexpr Format kInfo[] = {
+constexpr MessageFormat kInfo[] = {
     {.pattern = "INFO: possible circular locking dependency detected{/}is trying to acquire lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
     {.pattern = "INFO: possible irq lock inversion dependency detected{/}just changed the state of lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
     {.pattern = "INFO: {^}-safe -> {^}-unsafe lock order detected{/}is trying to acquire{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = {"BS", "L", "CS"}},
@@ -71,7 +71,7 @@ constexpr Format kInfo[] = {
 
 }  // namespace
 
-std::span<const Format> Warning() { return kWarning; }
-std::span<const Format> Info() { return kInfo; }
+std::span<const MessageFormat> Warning() { return kWarning; }
+std::span<const MessageFormat> Info() { return kInfo; }
 
 }  // namespace kiln::crash::formats

@@ -237,7 +237,7 @@ std::vector<std::string> SourcePaths(std::string_view line) {
 }
 
 std::string GuiltyFile(const Message& message, const std::vector<StackLine>& stack_lines,
-                       const Format& format) {
+                       const MessageFormat& format) {
   size_t from = 0;
   if (format.plans[0].starts_with('T')) {
     // What was busy stands behind the timer's interrupt.

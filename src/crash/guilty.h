@@ -14,7 +14,7 @@ namespace kiln::crash {
 /// allocators, timers, fault injection); failing that, the first at all. Empty when the message names no
 /// file.
 std::string GuiltyFile(const Message& message, const std::vector<StackLine>& stack_lines,
-                       const Format& format);
+                       const MessageFormat& format);
 
 /// Source paths on a line, "fs/exec.c" of "fs/exec.c:123"; build prefixes and ".." taken out.
 std::vector<std::string> SourcePaths(std::string_view line);

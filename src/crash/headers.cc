@@ -133,7 +133,7 @@ bool Shows(const Header& header, std::string_view line) {
 }  // namespace
 
 const Header* RebootHeader() {
-  static constexpr Format kReboot[] = {
+  static constexpr MessageFormat kReboot[] = {
       {.pattern = "{$}", .title = "unexpected kernel reboot", .stack_expected = false}};
   static constexpr Header kHeader = {.needle = "", .formats = kReboot};
   return &kHeader;

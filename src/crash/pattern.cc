@@ -107,7 +107,8 @@ bool MatchHere(std::string_view pattern, std::string_view& text, Captures& captu
     std::string_view captured;
     const char kind = piece.place[0];
     const bool lazy = piece.place == "^" || piece.place == "*";
-    if (piece.place == "$") {
+    if (piece.place == "+" && text.empty()) return false;
+    if (piece.place == "$" || piece.place == "+") {
       captured = text;
       text.remove_prefix(text.size());
     } else if (lazy) {

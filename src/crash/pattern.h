@@ -22,7 +22,8 @@ struct Captures {
 ///   {w} letters, digits, _ and -    {n} a decimal number      {x} a hexadecimal number, "0x" allowed
 ///   {f} a function, printed "name+0x1/0x2", "[<addr>] name+..." or "name.isra.0+..."; captures the name
 ///   {s} "path/file.c:123"           {t} not blank             {^} anything up to the text that follows
-///   {$} the rest of the line        {*} as {^}, not captured  {/} what follows is on some later line
+///   {$} the rest of the line; {+} as {$}, not empty        {*} as {^}, not captured  {/} what follows is on
+///   some later line
 ///   {#} a number, not captured      {a|b|c} one of these, captured
 /// The first line's part may begin anywhere in it. Time is linear in the text: no place is tried twice.
 bool Match(std::string_view pattern, const std::vector<std::string_view>& lines, size_t first,

@@ -259,6 +259,7 @@ StackLine ReadStackLine(std::string_view line) {
   arm.has_eoi = out.has_eoi;
   if (ReadArmFrame(text, arm)) {
     arm.kind = StackLine::Kind::kFrame;
+    arm.is_caller = true;
     return arm;
   }
   out.is_inline = false;

@@ -27,7 +27,8 @@ struct StackLine {
   uint64_t size = 0;
   bool unreliable = false;
   bool is_inline = false;
-  bool has_eoi = false;  ///< "<EOI>" stands on the line: the interrupted code begins here.
+  bool is_caller = false;  ///< arm: the line names the function behind "from".
+  bool has_eoi = false;    ///< "<EOI>" stands on the line: the interrupted code begins here.
 };
 
 /// Reads a line, printk prefix removed, in the forms that x86, arm, arm64, riscv, powerpc, s390, mips and UML

@@ -39,7 +39,7 @@ std::vector<std::string> Collect(std::string_view plan, std::string_view named,
     }
     for (; at < end; ++at) {
       const StackLine& line = lines[at];
-      if (HasFunction(line) && IsFaultInjection(line.function)) return found;
+      if (line.kind == Kind::kFrame && !line.is_caller && IsFaultInjection(line.function)) return found;
       if (step == 'S') {
         if (IsStart(line) || line.kind == Kind::kEnd) break;
         if (HasFunction(line)) take(line.function);
@@ -47,7 +47,7 @@ std::vector<std::string> Collect(std::string_view plan, std::string_view named,
       }
       if (step == 'L') {
         if (line.kind == Kind::kStart) break;
-        if (HasFunction(line) || line.kind == Kind::kLockAt) take(line.function);
+        if (HasFunction(line) || (line.kind == Kind::kLockAt && !line.is_inline)) take(line.function);
         continue;
       }
       const bool hit = (step == 'I' && line.kind == Kind::kInstruction && HasFunction(line)) ||
@@ -95,8 +95,8 @@ std::vector<StackLine> ReadStackLines(const std::vector<std::string_view>& lines
   return out;
 }
 
-std::string ChooseFunction(const Format& format, std::string_view named, const std::vector<StackLine>& lines,
-                           size_t count) {
+std::string ChooseFunction(const MessageFormat& format, std::string_view named,
+                           const std::vector<StackLine>& lines, size_t count) {
   const size_t end = std::min(count, lines.size());
   for (const auto plan : format.plans) {
     if (plan.empty()) break;
