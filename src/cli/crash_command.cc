@@ -22,7 +22,7 @@ std::string NameOf(const std::string& path) { return path == "-" ? "stdin" : Pri
 /// Prints reports as they are found.
 class Printer final : public crash::CrashSink {
  public:
-  Printer(const Context& context, crash::Format format, bool titles, crash::RenderOptions options)
+  Printer(const Context& context, crash::OutputFormat format, bool titles, crash::RenderOptions options)
       : terminal_(context.terminal), format_(format), titles_(titles), options_(options) {}
 
   /// Of the reports that follow.
@@ -31,7 +31,7 @@ class Printer final : public crash::CrashSink {
     ++count_;
     if (titles_) return Print(Printable(report.title) + "\n");
     std::string text = crash::Render(format_, report, options_);
-    if (format_ == crash::Format::kText) {
+    if (format_ == crash::OutputFormat::kText) {
       const size_t end = text.find('\n');
       text = terminal_.Paint(report.suppressed ? Style::kDim : Style::kBad, text.substr(0, end)) +
              text.substr(end);
@@ -56,7 +56,7 @@ class Printer final : public crash::CrashSink {
   }
 
   const Terminal& terminal_;
-  crash::Format format_;
+  crash::OutputFormat format_;
   bool titles_;
   crash::RenderOptions options_;
   uint64_t count_ = 0;
@@ -90,15 +90,15 @@ Error NoText(const std::string& path) {
       .Hint("kiln crash reads the text that a kernel printed, plain or packed");
 }
 
-Result<crash::Format> FormatOf(const Parsed& parsed) {
+Result<crash::OutputFormat> FormatOf(const Parsed& parsed) {
   const bool json = parsed.Has("--json");
-  if (!parsed.Has("--format")) return json ? crash::Format::kJson : crash::Format::kText;
+  if (!parsed.Has("--format")) return json ? crash::OutputFormat::kJson : crash::OutputFormat::kText;
   const std::string name = parsed.Last("--format");
   const auto format = crash::ParseFormat(name);
   if (!format)
     return MakeError(ErrorCode::kInvalidArgument, "--format {}: there is no such format", Printable(name))
         .Hint("one of text, json, markdown, email, html");
-  if (json && *format != crash::Format::kJson)
+  if (json && *format != crash::OutputFormat::kJson)
     return MakeError(ErrorCode::kInvalidArgument, "--json and --format {} exclude each other",
                      Printable(name))
         .Hint("give one of them");
@@ -129,8 +129,10 @@ class Gatherer final : public crash::CrashSink {
  public:
   Gatherer(CrashGroups& groups, std::string name) : groups_(groups), name_(std::move(name)) {}
   void OnReport(const crash::Report& report) override {
-    groups_.Add(report, name_);
     any_ = true;
+    // The panic that an earlier report led to is no bug of its own.
+    if (!(panicked_ && report.title.starts_with("kernel panic: "))) groups_.Add(report, name_);
+    panicked_ = report.panicked;
   }
   bool any() const { return any_; }
 
@@ -138,6 +140,7 @@ class Gatherer final : public crash::CrashSink {
   CrashGroups& groups_;
   std::string name_;
   bool any_ = false;
+  bool panicked_ = false;
 };
 
 // The regular files below a folder, as paths within it. Symbolic links to folders are not followed.
@@ -187,7 +190,7 @@ Result<int> GroupCommand(Context& context, const Parsed& parsed, bool json) {
 
 Result<int> CrashCommand(Context& context, const Parsed& parsed) {
   const auto format = KILN_TRY(FormatOf(parsed));
-  if (parsed.Has("--group")) return GroupCommand(context, parsed, format == crash::Format::kJson);
+  if (parsed.Has("--group")) return GroupCommand(context, parsed, format == crash::OutputFormat::kJson);
 
   std::vector<std::string> paths = parsed.operands;
   if (paths.empty()) {
@@ -196,7 +199,7 @@ Result<int> CrashCommand(Context& context, const Parsed& parsed) {
           .Hint("kiln crash console.log, or: dmesg | kiln crash");
     paths = {"-"};
   }
-  const bool for_person = format == crash::Format::kText && !parsed.Has("--titles");
+  const bool for_person = format == crash::OutputFormat::kText && !parsed.Has("--titles");
   Printer printer(context, format, parsed.Has("--titles"), {.full = parsed.Has("--full")});
   int code = 0;
   for (const auto& path : paths) {

@@ -100,7 +100,9 @@ Result<int> CrashesCommand(Context& context, const Parsed& parsed) {
   }
   std::vector<Seen> crashes;
   for (auto& [title, seen] : by_title) crashes.push_back(std::move(seen));
-  std::ranges::stable_sort(crashes, std::ranges::greater(), &Seen::count);
+  std::ranges::sort(crashes, [](const Seen& left, const Seen& right) {
+    return left.count != right.count ? left.count > right.count : left.title < right.title;
+  });
   KILN_TRY(
       context.terminal.Print(parsed.Has("--json") ? AsJson(crashes) : AsTable(context.terminal, crashes)));
   return 0;

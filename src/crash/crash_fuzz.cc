@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     KILN_CHECK(whole[i].title.size() <= kiln::crash::kMaxTitle);
     KILN_CHECK(whole[i].fingerprint.size() == 16);
   }
-  using enum kiln::crash::Format;
+  using enum kiln::crash::OutputFormat;
   for (const auto format : {kText, kJson, kMarkdown, kEmail, kHtml})
     KILN_CHECK(kiln::IsValidUtf8(kiln::crash::RenderAll(format, whole, {.full = true})));
   (void)kiln::crash::Demangle(text.substr(0, 300));

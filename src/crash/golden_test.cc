@@ -26,8 +26,8 @@ TEST(Golden, ReportsAreReadAsRecorded) {
     if (entry.path().extension() != ".log") continue;
     ++cases;
     const auto reports = ReadReports(ReadFile(entry.path()));
-    std::string got = RenderAll(Format::kJson, reports);
-    for (const auto& report : reports) got += "\n" + Render(Format::kText, report, {.full = true});
+    std::string got = RenderAll(OutputFormat::kJson, reports);
+    for (const auto& report : reports) got += "\n" + Render(OutputFormat::kText, report, {.full = true});
     const fs::path expected = fs::path(entry.path()).replace_extension(".expected");
     if (std::getenv("KILN_UPDATE_GOLDEN") != nullptr) std::ofstream(expected, std::ios::binary) << got;
     EXPECT_EQ(ReadFile(expected), got) << entry.path();

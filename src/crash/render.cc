@@ -237,12 +237,12 @@ constexpr std::string_view kHtmlOpening =
 
 }  // namespace
 
-std::optional<Format> ParseFormat(std::string_view name) {
-  constexpr std::pair<std::string_view, Format> kNames[] = {{"text", Format::kText},
-                                                            {"json", Format::kJson},
-                                                            {"markdown", Format::kMarkdown},
-                                                            {"email", Format::kEmail},
-                                                            {"html", Format::kHtml}};
+std::optional<OutputFormat> ParseFormat(std::string_view name) {
+  constexpr std::pair<std::string_view, OutputFormat> kNames[] = {{"text", OutputFormat::kText},
+                                                                  {"json", OutputFormat::kJson},
+                                                                  {"markdown", OutputFormat::kMarkdown},
+                                                                  {"email", OutputFormat::kEmail},
+                                                                  {"html", OutputFormat::kHtml}};
   for (const auto& [known, format] : kNames) {
     if (known == name) return format;
   }
@@ -259,46 +259,46 @@ std::string FrameText(const Frame& frame) {
   return out;
 }
 
-std::string_view Opening(Format format) {
-  return format == Format::kJson ? "{\"reports\":[" : format == Format::kHtml ? kHtmlOpening : "";
+std::string_view Opening(OutputFormat format) {
+  return format == OutputFormat::kJson ? "{\"reports\":[" : format == OutputFormat::kHtml ? kHtmlOpening : "";
 }
 
-std::string_view Separator(Format format) {
+std::string_view Separator(OutputFormat format) {
   switch (format) {
-    case Format::kText:
-    case Format::kMarkdown:
+    case OutputFormat::kText:
+    case OutputFormat::kMarkdown:
       return "\n";
-    case Format::kJson:
+    case OutputFormat::kJson:
       return ",\n";
-    case Format::kEmail:
+    case OutputFormat::kEmail:
       return "\n------------------------------------------------------------------------\n\n";
-    case Format::kHtml:
+    case OutputFormat::kHtml:
       return "";
   }
   return "";
 }
 
-std::string_view Closing(Format format) {
-  return format == Format::kJson ? "]}\n" : format == Format::kHtml ? "</body>\n</html>\n" : "";
+std::string_view Closing(OutputFormat format) {
+  return format == OutputFormat::kJson ? "]}\n" : format == OutputFormat::kHtml ? "</body>\n</html>\n" : "";
 }
 
-std::string Render(Format format, const Report& report, const RenderOptions& options) {
+std::string Render(OutputFormat format, const Report& report, const RenderOptions& options) {
   switch (format) {
-    case Format::kText:
+    case OutputFormat::kText:
       return Text(report, options);
-    case Format::kJson:
+    case OutputFormat::kJson:
       return detail::ReportJson(report, options.log);
-    case Format::kMarkdown:
+    case OutputFormat::kMarkdown:
       return Markdown(report, options);
-    case Format::kEmail:
+    case OutputFormat::kEmail:
       return Email(report, options);
-    case Format::kHtml:
+    case OutputFormat::kHtml:
       return Html(report, options);
   }
   return {};
 }
 
-std::string RenderAll(Format format, std::span<const Report> reports, const RenderOptions& options) {
+std::string RenderAll(OutputFormat format, std::span<const Report> reports, const RenderOptions& options) {
   std::string out(Opening(format));
   for (size_t i = 0; i < reports.size(); ++i) {
     if (i > 0) out += Separator(format);

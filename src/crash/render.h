@@ -9,7 +9,7 @@
 
 namespace kiln::crash {
 
-enum class Format {
+enum class OutputFormat {
   kText,      ///< For a person: one screen, the important part first.
   kJson,      ///< {"reports": [...]}, as docs/json.md tells.
   kMarkdown,  ///< For an issue tracker.
@@ -17,7 +17,7 @@ enum class Format {
   kHtml,      ///< One page that stands alone, with stacks that fold.
 };
 /// "text", "json", "markdown", "email", "html".
-std::optional<Format> ParseFormat(std::string_view name);
+std::optional<OutputFormat> ParseFormat(std::string_view name);
 
 struct RenderOptions {
   bool full = false;     ///< kText: every frame of every stack, however many.
@@ -27,13 +27,14 @@ struct RenderOptions {
 /// A document is Opening(), then Render() of each report with Separator() between two, then Closing(). So it
 /// can be written while the reports are found. Pure; what comes from the log is escaped for the format:
 /// control bytes never pass.
-std::string_view Opening(Format format);
-std::string_view Separator(Format format);
-std::string_view Closing(Format format);
-std::string Render(Format format, const Report& report, const RenderOptions& options = {});
+std::string_view Opening(OutputFormat format);
+std::string_view Separator(OutputFormat format);
+std::string_view Closing(OutputFormat format);
+std::string Render(OutputFormat format, const Report& report, const RenderOptions& options = {});
 
 /// The whole document.
-std::string RenderAll(Format format, std::span<const Report> reports, const RenderOptions& options = {});
+std::string RenderAll(OutputFormat format, std::span<const Report> reports,
+                      const RenderOptions& options = {});
 
 /// "ext4_lookup+0x1c/0x90 [ext4]  fs/ext4/namei.c:1803 (inline)", printable.
 std::string FrameText(const Frame& frame);

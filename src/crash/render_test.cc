@@ -17,7 +17,7 @@ using ::testing::Not;
 
 struct Case {
   const char* log;  // In tests/golden/crash_render/.
-  Format format;
+  OutputFormat format;
   const char* suffix;
 };
 
@@ -35,18 +35,20 @@ TEST_P(Rendered, IsAsItWas) {
 }
 
 constexpr Case kCases[] = {
-    {"use_after_free", Format::kText, ".txt"},    {"use_after_free", Format::kJson, ".json"},
-    {"use_after_free", Format::kMarkdown, ".md"}, {"use_after_free", Format::kEmail, ".eml"},
-    {"use_after_free", Format::kHtml, ".html"},   {"null_deref", Format::kText, ".txt"},
-    {"null_deref", Format::kJson, ".json"},       {"hostile", Format::kText, ".txt"},
-    {"hostile", Format::kJson, ".json"},          {"hostile", Format::kMarkdown, ".md"},
-    {"hostile", Format::kHtml, ".html"},          {"no_crash", Format::kJson, ".json"},
+    {"use_after_free", OutputFormat::kText, ".txt"},    {"use_after_free", OutputFormat::kJson, ".json"},
+    {"use_after_free", OutputFormat::kMarkdown, ".md"}, {"use_after_free", OutputFormat::kEmail, ".eml"},
+    {"use_after_free", OutputFormat::kHtml, ".html"},   {"null_deref", OutputFormat::kText, ".txt"},
+    {"null_deref", OutputFormat::kJson, ".json"},       {"hostile", OutputFormat::kText, ".txt"},
+    {"hostile", OutputFormat::kJson, ".json"},          {"hostile", OutputFormat::kMarkdown, ".md"},
+    {"hostile", OutputFormat::kHtml, ".html"},          {"no_crash", OutputFormat::kJson, ".json"},
 };
 INSTANTIATE_TEST_SUITE_P(Render, Rendered, ::testing::ValuesIn(kCases), [](const auto& tested) {
   return std::string(tested.param.log) + "_" + std::string(tested.param.suffix + 1);
 });
 
-TEST(Render, JsonOfNoReportsIsAnEmptyList) { EXPECT_EQ(RenderAll(Format::kJson, {}), "{\"reports\":[]}\n"); }
+TEST(Render, JsonOfNoReportsIsAnEmptyList) {
+  EXPECT_EQ(RenderAll(OutputFormat::kJson, {}), "{\"reports\":[]}\n");
+}
 
 TEST(Render, JsonHoldsEveryField) {
   Report report{
@@ -54,7 +56,7 @@ TEST(Render, JsonHoldsEveryField) {
   report.pid = 7;
   report.time_us = 1'500'000;
   const Report reports[] = {report, report};
-  const auto json = nlohmann::json::parse(RenderAll(Format::kJson, reports, {.log = "a.log"}));
+  const auto json = nlohmann::json::parse(RenderAll(OutputFormat::kJson, reports, {.log = "a.log"}));
   ASSERT_EQ(json["reports"].size(), 2U);
   const auto& one = json["reports"][1];
   EXPECT_EQ(one["title"], "BUG: a \"b\" \xef\xbf\xbd");
@@ -74,18 +76,18 @@ TEST(Render, LongStacksAreFoldedUnlessAllIsWanted) {
   Report report{.title = "BUG: x"};
   report.stacks.resize(9);
   for (auto& stack : report.stacks) stack.frames.resize(40, {.function = "f", .offset = 1, .size = 2});
-  EXPECT_THAT(Render(Format::kText, report), HasSubstr("... 20 more\n"));
-  EXPECT_THAT(Render(Format::kText, report), HasSubstr("... 2 more stacks\n"));
-  EXPECT_THAT(Render(Format::kText, report, {.full = true}), Not(HasSubstr(" more")));
+  EXPECT_THAT(Render(OutputFormat::kText, report), HasSubstr("... 20 more\n"));
+  EXPECT_THAT(Render(OutputFormat::kText, report), HasSubstr("... 2 more stacks\n"));
+  EXPECT_THAT(Render(OutputFormat::kText, report, {.full = true}), Not(HasSubstr(" more")));
 }
 
 TEST(Render, AFenceIsNotClosedFromInside) {
-  EXPECT_THAT(Render(Format::kMarkdown, Report{.title = "x", .text = "a\n````\n# b"}),
+  EXPECT_THAT(Render(OutputFormat::kMarkdown, Report{.title = "x", .text = "a\n````\n# b"}),
               HasSubstr("`````\na\n````\n# b\n`````\n"));
 }
 
 TEST(Render, FormatsAreKnownByName) {
-  EXPECT_EQ(ParseFormat("email"), Format::kEmail);
+  EXPECT_EQ(ParseFormat("email"), OutputFormat::kEmail);
   EXPECT_EQ(ParseFormat("pdf"), std::nullopt);
 }
 

@@ -30,7 +30,7 @@ void CrashWatch::OnReport(const crash::Report& report) {
   if (report.suppressed || crashes_.size() == kMostCrashes) return;
   crashes_.push_back({.title = Printable(report.title),
                       .report = Printable(report.text),
-                      .json = crash::Render(crash::Format::kJson, report),
+                      .json = crash::Render(crash::OutputFormat::kJson, report),
                       .is_warning = IsWarning(report)});
 }
 
