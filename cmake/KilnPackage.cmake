@@ -41,6 +41,8 @@ set(CPACK_GENERATOR "DEB;TGZ")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# Loaded by name when a package is unpacked (src/archive/libarchive.h), so shlibdeps does not see it.
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libarchive13 | libarchive13t64")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "qemu-system-x86")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "qemu-utils, busybox-static, linux-image-amd64")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)

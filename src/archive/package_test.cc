@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "archive/folder_writer.h"
+#include "archive/libarchive.h"
 #include "sys/files.h"
 
 namespace kiln::archive {
@@ -193,6 +194,20 @@ TEST_F(PackageTest, BrokenPackagesAreCorrupt) {
     EXPECT_EQ(extracted.error().code(), ErrorCode::kCorrupt) << extracted.error().Text();
   }
   EXPECT_EQ(ExtractPackage("/none", Out(""), {}).error().code(), ErrorCode::kNotFound);
+}
+
+TEST(LibArchive, ThatIsNotThereIsAnErrorThatNamesThePackage) {
+  const auto loaded = LoadLibArchive("libarchive-that-is-not-there.so");
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code(), ErrorCode::kNotFound);
+  EXPECT_NE(loaded.error().Text().find("libarchive-that-is-not-there.so"), std::string::npos);
+  EXPECT_NE(loaded.error().hint().find("libarchive13"), std::string::npos);
+}
+
+TEST(LibArchive, AnotherLibraryIsRefused) {
+  const auto loaded = LoadLibArchive("libc.so.6");
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code(), ErrorCode::kUnsupported);
 }
 
 TEST_F(PackageTest, DevicesAreLeftOut) {
