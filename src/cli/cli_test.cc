@@ -9,6 +9,7 @@
 #include "cli/help.h"
 #include "cli/main.h"
 #include "cli/parser.h"
+#include "cli/repeat_command.h"
 #include "cli/run_printer.h"
 #include "cli/run_request.h"
 #include "cli/terminal.h"
@@ -310,6 +311,37 @@ TEST(Outcome, TimingNamesWhatWasReached) {
   outcome.cloned = true;
   EXPECT_THAT(TimingText(outcome), HasSubstr("cloned from a template"));
   EXPECT_EQ(TimingText({}), "");
+}
+
+TEST(Repeat, OneOfTheManyIsAskedTheSameButForTheRepeating) {
+  const auto parsed =
+      ParseRun({"--repeat", "5", "--jobs=2", "--until-fail", "--json", "--result", "r", "--append", "--json",
+                "--append", "a b", "-p2", "--cold", "--", "sh", "--repeat", "3"});
+  ASSERT_TRUE(parsed.has_value()) << parsed.error().Text();
+  const auto arguments = ArgumentsOfOne(*parsed);
+  const auto again = ParseRun(arguments);
+  ASSERT_TRUE(again.has_value()) << again.error().Text();
+  EXPECT_THAT(again->All("--append"), ElementsAre("--json", "a b"));
+  EXPECT_EQ(again->Last("--cpus"), "2");
+  EXPECT_TRUE(again->Has("--cold"));
+  for (const char* gone : {"--repeat", "--jobs", "--until-fail", "--json", "--result"})
+    EXPECT_FALSE(again->Has(gone)) << gone;
+  EXPECT_THAT(again->operands, ElementsAre("sh", "--repeat", "3"));
+}
+
+TEST(Repeat, WhatTwoMachinesCanNotShareIsOneAtATime) {
+  std::string note;
+  run::Request request{.command = {"x"}};
+  EXPECT_FALSE(MakeRepeatPlan(*ParseRun({"--repeat", "5"}), request, note)->jobs.has_value());
+  EXPECT_FALSE(MakeRepeatPlan(*ParseRun({"--repeat", "0"}), request, note).has_value());
+  EXPECT_FALSE(MakeRepeatPlan(*ParseRun({"--repeat", "5", "--jobs", "x"}), request, note).has_value());
+  EXPECT_EQ(note, "");
+  request.forwards = {"8080:80"};
+  EXPECT_EQ(MakeRepeatPlan(*ParseRun({"--repeat", "5"}), request, note)->jobs, 1U);
+  EXPECT_THAT(note, HasSubstr("--forward"));
+  EXPECT_FALSE(MakeRepeatPlan(*ParseRun({"--repeat", "5", "--jobs", "2"}), request, note).has_value());
+  request.command.clear();
+  EXPECT_FALSE(MakeRepeatPlan(*ParseRun({"--repeat", "5"}), request, note).has_value());
 }
 
 TEST(Completion, CoversEveryCommandAndShell) {
