@@ -158,6 +158,8 @@ constexpr Example kCrashExamples[] = {
 constexpr Example kCrashesExamples[] = {
     {"kiln crashes", "every crash that the kept runs have seen, by title"},
     {"kiln crashes --json", "the same as data"},
+};
+
 constexpr OptionSpec kTemplatePruneOptions[] = {
     {.names = "--all", .doc = "Remove every template"},
     {.names = "--max-size",
