@@ -12,6 +12,7 @@ namespace kiln::vm {
 namespace {
 
 constexpr size_t kPage = 4096;
+constexpr int kMostTries = 10'000;
 constexpr size_t kPiece = size_t{4} << 20;
 
 bool IsZero(const char* page) {
@@ -99,8 +100,18 @@ class Freezing : public std::enable_shared_from_this<Freezing> {
     if (!done_) return;
     process_.OnMigration({});
     const auto done = std::exchange(done_, {});
-    if (process_.qmp().is_open()) process_.qmp().Execute("cont");
+    Continue(kMostTries);
     done(std::move(result));
+  }
+
+  // QEMU tells that a migration is complete a moment before it lets the machine go on ("Migration is not
+  // finalized yet"), and there is no event for that moment: each refusal is answered by asking again.
+  void Continue(int tries) {
+    process_.qmp().Execute("cont", nlohmann::json::object(),
+                           [self = shared_from_this(), tries](const Result<nlohmann::json>& reply) {
+                             const bool gone = !self->process_.qmp().is_open();
+                             if (!reply && !gone && tries > 1) self->Continue(tries - 1);
+                           });
   }
 
   QemuProcess& process_;

@@ -226,7 +226,7 @@ class Verdicts(GuestTest):
         self.assertIn(b"Unable to mount root fs", done.stderr)
 
     def test_no_boot(self):
-        done = self.run_kiln("--boot-timeout", "50ms", "--", "true")
+        done = self.run_kiln("--cold", "--boot-timeout", "50ms", "--", "true")
         self.assertEqual(done.returncode, 252, self.words(done))
         self.assertEqual(self.bundles()[-1]["verdict"], "no-boot")
 
