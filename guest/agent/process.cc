@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 namespace kiln::agent {
 namespace {
@@ -13,9 +14,16 @@ constexpr int kSignals = 64;
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 void DefaultSignals() {
-  struct sigaction action{};
-  action.sa_handler = SIG_DFL;
-  for (int number = 1; number <= kSignals; ++number) sigaction(number, &action, nullptr);
+  // By the call itself: the C library refuses to touch the signals that it keeps for its threads, and whoever
+  // was started by posix_spawn has them ignored. All zero is the default action (struct sigaction of the
+  // kernel).
+  struct {
+    unsigned long fields[3];
+    uint64_t mask;
+  } const kernel_default = {};
+  for (int number = 1; number <= kSignals; ++number) {
+    syscall(SYS_rt_sigaction, number, &kernel_default, nullptr, sizeof kernel_default.mask);
+  }
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
