@@ -127,7 +127,7 @@ def main():
     for case in cases:
         lacking = [requirement for requirement in case.requires if missing(requirement)]
         if lacking:
-            print(f"skipped: {case.name}: needs {', '.join(lacking)}")
+            print(f"SKIP: {case.name}: needs {', '.join(lacking)}")
             result = result or SKIPPED
             continue
         folder = pathlib.Path(tempfile.mkdtemp(prefix="kiln-case."))
