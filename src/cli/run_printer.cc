@@ -63,7 +63,6 @@ std::string TimingText(const run::Outcome& outcome) {
       {"plan", timings.planned},
       {"initramfs", timings.initramfs},
       {"QEMU's process", timings.qemu_started},
-      {"QEMU ready", timings.qemu_ready},
       {"firmware, to the kernel's first line", timings.first_output},
       {outcome.cloned ? "waking the clone" : "kernel, to the agent", timings.agent},
       {"writing the template", timings.frozen},

@@ -27,7 +27,6 @@ struct Timings {
   std::optional<Duration> planned;       ///< Kernel, root and machine resolved.
   std::optional<Duration> initramfs;     ///< Initramfs at hand.
   std::optional<Duration> qemu_started;  ///< QEMU's process exists.
-  std::optional<Duration> qemu_ready;    ///< QEMU answered on QMP.
   std::optional<Duration> first_output;  ///< First console byte of the kernel.
   std::optional<Duration> agent;         ///< The agent's hello arrived.
   std::optional<Duration> frozen;        ///< The template was written, when one was.

@@ -359,10 +359,10 @@ class Planner {
 
     store::Hasher hasher;
     hasher.Add("format", "initramfs 1");
-    KILN_TRY(AddIdentity(hasher, "agent", agent));
-    for (const auto& module : ready) KILN_TRY(AddIdentity(hasher, "ready", module.path));
-    for (const auto& module : later) KILN_TRY(AddIdentity(hasher, "later", module.path));
-    if (!busybox.empty()) KILN_TRY(AddIdentity(hasher, "busybox", busybox));
+    KILN_TRY(hasher.AddIdentity("agent", agent));
+    for (const auto& module : ready) KILN_TRY(hasher.AddIdentity("ready", module.path));
+    for (const auto& module : later) KILN_TRY(hasher.AddIdentity("later", module.path));
+    if (!busybox.empty()) KILN_TRY(hasher.AddIdentity("busybox", busybox));
     hasher.Add("own commands", root_kind_ == rootfs::RootKind::kInitramfs ? 1 : 0);
     hasher.Add("script", script);
     const auto make = [&](const std::string& folder) {
@@ -372,15 +372,6 @@ class Planner {
         KILN_TRY(cache_.Get("initramfs", hasher.Hex(), make), "the initramfs"));
     plan_.machine.initrd_path = entry->PathOf("initramfs.cpio");
     plan_.held.push_back(std::move(entry));
-    return {};
-  }
-
-  static Result<> AddIdentity(store::Hasher& hasher, std::string_view label, const std::string& path) {
-    const sys::FileIdentity identity = KILN_TRY(sys::Identify(path));
-    hasher.Add(label, path);
-    hasher.Add("inode", identity.inode).Add("size", identity.size);
-    hasher.Add("mtime", static_cast<uint64_t>(identity.mtime_ns))
-        .Add("ctime", static_cast<uint64_t>(identity.ctime_ns));
     return {};
   }
 

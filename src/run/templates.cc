@@ -19,14 +19,6 @@ constexpr int kSchema = 1;
 constexpr size_t kHeadBytes = 65536;
 constexpr std::string_view kFacts = "template.json";
 
-Result<> AddIdentity(store::Hasher& hasher, std::string_view label, const std::string& path) {
-  const sys::FileIdentity identity = KILN_TRY(sys::Identify(path));
-  hasher.Add(label, path).Add("inode", identity.inode).Add("size", identity.size);
-  hasher.Add("mtime", static_cast<uint64_t>(identity.mtime_ns));
-  hasher.Add("ctime", static_cast<uint64_t>(identity.ctime_ns));
-  return {};
-}
-
 // Under KVM the guest sees this CPU; a template from another one would not run.
 std::string HostCpu() {
   const auto text = sys::ReadFile("/proc/cpuinfo", size_t{4} << 20);
@@ -115,9 +107,9 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan) {
   for (const auto& argument : KILN_TRY(machine::QemuArguments(shape, plan.features, {}))) {
     hasher.Add("argument", argument);
   }
-  KILN_TRY(AddIdentity(hasher, "kernel", shape.kernel_path));
-  KILN_TRY(AddIdentity(hasher, "initramfs", shape.initrd_path));
-  KILN_TRY(AddIdentity(hasher, "qemu", plan.qemu));
+  KILN_TRY(hasher.AddIdentity("kernel", shape.kernel_path));
+  KILN_TRY(hasher.AddIdentity("initramfs", shape.initrd_path));
+  KILN_TRY(hasher.AddIdentity("qemu", plan.qemu));
   hasher.Add("features", plan.features.version);
   if (shape.accelerator == machine::Accelerator::kKvm) hasher.Add("cpu", HostCpu());
   return TemplateKey{.key = hasher.Hex(), .obstacle = {}};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sys/fd.h"
+#include "sys/files.h"
 
 namespace kiln::store {
 
@@ -46,6 +47,14 @@ Hasher& Hasher::Add(std::string_view label, std::string_view bytes) {
 }
 
 Hasher& Hasher::Add(std::string_view label, uint64_t number) { return Add(label, fmt::format("{}", number)); }
+
+Result<> Hasher::AddIdentity(std::string_view label, const std::string& path) {
+  const sys::FileIdentity identity = KILN_TRY(sys::Identify(path));
+  Add(label, path).Add("inode", identity.inode).Add("size", identity.size);
+  Add("mtime", static_cast<uint64_t>(identity.mtime_ns))
+      .Add("ctime", static_cast<uint64_t>(identity.ctime_ns));
+  return {};
+}
 
 Result<> Hasher::AddFile(std::string_view label, const std::string& path) {
   const sys::Fd fd = KILN_TRY(sys::Open(path, O_RDONLY | O_NOCTTY));

@@ -21,6 +21,8 @@ class Hasher {
 
   Hasher& Add(std::string_view label, std::string_view bytes);
   Hasher& Add(std::string_view label, uint64_t number);
+  /// What tells this state of the file from another without reading it: path, inode, size, times.
+  Result<> AddIdentity(std::string_view label, const std::string& path);
   /// The bytes of an open file, from its start to its end; `path` names it in errors and is not hashed.
   Result<> AddFile(std::string_view label, const std::string& path);
 
