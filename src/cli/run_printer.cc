@@ -65,6 +65,7 @@ std::string TimingText(const run::Outcome& outcome) {
       {"QEMU's process", timings.qemu_started},
       {"firmware, to the kernel's first line", timings.first_output},
       {outcome.cloned ? "waking the clone" : "kernel, to the agent", timings.agent},
+      {"preparing the template", timings.prepared},
       {"writing the template", timings.frozen},
       {"setting up the guest", timings.command},
       {"command", timings.command_end},

@@ -145,6 +145,8 @@ class Builder {
   }
 
   Result<> AddKernel() {
+    // What wakes has its kernel in memory; reading it from the file again would be most of QEMU's start.
+    if (machine_.incoming_fd >= 0) return {};
     if (machine_.kernel_path.empty()) return Invalid("a machine needs a kernel");
     Put("-kernel", machine_.kernel_path);
     if (!machine_.initrd_path.empty()) Put("-initrd", machine_.initrd_path);

@@ -96,6 +96,16 @@ TEST(QemuArguments, Minimal) {
             "-object rng-random,id=entropy,filename=/dev/urandom -device virtio-rng-pci,rng=entropy");
 }
 
+TEST(QemuArguments, AWakingMachineHasItsKernelInMemory) {
+  Machine machine;
+  machine.kernel_path = "/boot/vmlinux";
+  machine.memory.file = "/t/ram";
+  machine.incoming_fd = 6;
+  const std::string line = ShellJoin(Arguments(machine));
+  EXPECT_NE(line.find("-incoming defer"), std::string::npos);
+  EXPECT_EQ(line.find("-kernel"), std::string::npos);
+}
+
 TEST(QemuArguments, Everything) {
   Machine machine = Plain();
   machine.name = "a,b";
@@ -115,7 +125,6 @@ TEST(QemuArguments, Everything) {
                      .mac = "52:54:00:00:00:01"};
   machine.generation_id = "11111111-2222-3333-4444-555555555555";
   machine.panic_device = true;
-  machine.incoming_fd = 6;
   machine.start_paused = true;
   machine.firmware = "qboot.rom";
   machine.extra_qemu_arguments = {"-device", "edu"};
@@ -129,7 +138,6 @@ TEST(QemuArguments, Everything) {
             "-rtc base=utc "
             "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -m 512M "
             "-object memory-backend-file,id=ram,size=536870912,mem-path=/run/ram,,1,share=on "
-            "-incoming defer "
             "-kernel /boot/vmlinux -initrd /tmp/initrd -append 'console=ttyS0 panic=-1' "
             "-chardev socket,id=console,fd=3 -serial chardev:console "
             "-chardev socket,id=qmp,fd=5 -mon chardev=qmp,mode=control -chardev socket,id=agent,fd=4 "

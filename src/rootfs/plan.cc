@@ -57,6 +57,10 @@ class Planner {
         MountStep{std::move(source), std::move(target), std::move(type), std::move(options), read_only});
   }
 
+  void EarlyTmpfs(std::string_view target) {
+    plan_.early_steps.emplace_back(MountStep{"tmpfs", std::string(target), "tmpfs", "mode=0755"});
+  }
+
   void LowerAt(const std::string& target) {
     if (request_.kind == RootKind::kDisk) {
       plan_.needs_root_disk = true;
@@ -78,19 +82,21 @@ class Planner {
       return;
     }
     LowerAt(std::string(kLower));
-    Mount("tmpfs", std::string(kUpper), "tmpfs", "mode=0755");
-    plan_.steps.emplace_back(MakeFolder{fmt::format("{}/upper", kUpper)});
-    plan_.steps.emplace_back(MakeFolder{fmt::format("{}/work", kUpper)});
+    EarlyTmpfs(kUpper);
+    plan_.early_steps.emplace_back(MakeFolder{fmt::format("{}/upper", kUpper)});
+    plan_.early_steps.emplace_back(MakeFolder{fmt::format("{}/work", kUpper)});
     Mount("kiln", base_, "overlay",
           fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work", kLower, kUpper, kUpper));
   }
 
-  // The host's /run is full of sockets and locks that mean nothing inside.
+  // The host's /run is full of sockets and locks that mean nothing inside. The initramfs' own goes along when
+  // the root is switched.
   void RunFolder() {
     if (!guest_.tmpfs || IsBelow(request_.directory, "/run")) return;
-    Mount("tmpfs", base_ + "/run", "tmpfs", "mode=0755");
-    plan_.steps.emplace_back(MakeFolder{base_ + "/run/lock", 01777});
-    plan_.steps.emplace_back(MakeFolder{base_ + "/run/user"});
+    has_own_run_ = true;
+    EarlyTmpfs("/run");
+    plan_.early_steps.emplace_back(MakeFolder{"/run/lock", 01777});
+    plan_.early_steps.emplace_back(MakeFolder{"/run/user"});
   }
 
   void Shares() {
@@ -100,8 +106,17 @@ class Planner {
     for (const Share& share : shares) {
       const std::string tag = fmt::format("kshare{}", plan_.exports.size());
       plan_.exports.push_back({share.host_path, tag, share.writable});
-      Mount(tag, base_ + share.guest_path, "9p", NinePOptions(share.writable), !share.writable);
+      Mount(tag, TargetOf(share), "9p", NinePOptions(share.writable), !share.writable);
     }
+  }
+
+  // What SwitchRoot takes along would cover a share below it, so the share is mounted there at once.
+  std::string TargetOf(const Share& share) const {
+    for (const std::string_view moved : {"/proc", "/sys", "/dev", "/run"}) {
+      const bool is_moved = moved != "/run" || has_own_run_;
+      if (is_moved && IsBelow(share.guest_path, moved)) return share.guest_path;
+    }
+    return base_ + share.guest_path;
   }
 
   Result<> WorkingDirectory(const HostHas& host_has) {
@@ -129,6 +144,7 @@ class Planner {
   const RootRequest& request_;
   const GuestAbilities& guest_;
   std::string base_;
+  bool has_own_run_ = false;
   RootPlan plan_;
 };
 

@@ -70,7 +70,9 @@ using Step = std::variant<MakeFolder, MountStep, SwitchRoot>;
 struct RootPlan {
   std::vector<Export> exports;
   bool needs_root_disk = false;  ///< The image is to be the machine's first disk.
-  std::vector<Step> steps;
+  /// What is of the guest alone, so that it can be done before a machine is frozen and cloned.
+  std::vector<Step> early_steps;
+  std::vector<Step> steps;         ///< What shows the guest something of the host; after `early_steps`.
   std::string directory;           ///< Where the command runs.
   std::vector<std::string> notes;  ///< What could not be done as asked, in words.
 };

@@ -12,12 +12,9 @@ namespace {
 const HostHas kEverything = [](const std::string&) { return true; };
 const HostHas kNothing = [](const std::string&) { return false; };
 
-std::string Text(const RootPlan& plan) {
+std::string Text(const std::vector<Step>& steps) {
   std::string text;
-  for (const Export& share : plan.exports) {
-    text += fmt::format("export {} as {} {}\n", share.host_path, share.tag, share.writable ? "rw" : "ro");
-  }
-  for (const Step& step : plan.steps) {
+  for (const Step& step : steps) {
     if (const auto* folder = std::get_if<MakeFolder>(&step))
       text += fmt::format("mkdir {:o} {}\n", folder->mode, folder->path);
     if (const auto* mount = std::get_if<MountStep>(&step)) {
@@ -26,7 +23,16 @@ std::string Text(const RootPlan& plan) {
     }
     if (const auto* root = std::get_if<SwitchRoot>(&step)) text += fmt::format("switch {}\n", root->path);
   }
-  return text + "in " + plan.directory;
+  return text;
+}
+
+std::string Text(const RootPlan& plan) {
+  std::string text;
+  for (const Export& share : plan.exports) {
+    text += fmt::format("export {} as {} {}\n", share.host_path, share.tag, share.writable ? "rw" : "ro");
+  }
+  if (!plan.early_steps.empty()) text += Text(plan.early_steps) + "-- of the host\n";
+  return text + Text(plan.steps) + "in " + plan.directory;
 }
 
 TEST(PlanRoot, HostIsAnOverlayOverNineP) {
@@ -34,14 +40,15 @@ TEST(PlanRoot, HostIsAnOverlayOverNineP) {
   ASSERT_TRUE(plan);
   EXPECT_EQ(Text(*plan),
             "export / as kroot ro\n"
-            "mount 9p kroot /kiln/lower ro\n"
             "mount tmpfs tmpfs /kiln/upper rw\n"
             "mkdir 755 /kiln/upper/upper\n"
             "mkdir 755 /kiln/upper/work\n"
+            "mount tmpfs tmpfs /run rw\n"
+            "mkdir 1777 /run/lock\n"
+            "mkdir 755 /run/user\n"
+            "-- of the host\n"
+            "mount 9p kroot /kiln/lower ro\n"
             "mount overlay kiln /kiln/root rw\n"
-            "mount tmpfs tmpfs /kiln/root/run rw\n"
-            "mkdir 1777 /kiln/root/run/lock\n"
-            "mkdir 755 /kiln/root/run/user\n"
             "switch /kiln/root\n"
             "in /home/me/x");
 }
@@ -59,6 +66,16 @@ TEST(PlanRoot, SharesAreMountedOuterFirst) {
             "mount 9p kshare0 /w ro\n"
             "mount 9p kshare1 /w/in rw\n"
             "in /w/src");
+}
+
+TEST(PlanRoot, SharesBelowWhatIsMovedIntoTheRootAreMountedOnIt) {
+  const auto plan = PlanRoot(
+      {.kind = RootKind::kHost, .path = "/", .shares = {{"/a", "/run/a", true}, {"/b", "/runner", false}}},
+      {}, kEverything);
+  ASSERT_TRUE(plan);
+  const std::string text = Text(plan->steps);
+  EXPECT_NE(text.find("mount 9p kshare1 /run/a rw"), std::string::npos) << text;
+  EXPECT_NE(text.find("mount 9p kshare2 /kiln/root/runner ro"), std::string::npos) << text;
 }
 
 TEST(PlanRoot, WithoutOverlayTheRootIsReadOnlyAndSaysSo) {

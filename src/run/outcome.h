@@ -28,7 +28,8 @@ struct Timings {
   std::optional<Duration> initramfs;     ///< Initramfs at hand.
   std::optional<Duration> qemu_started;  ///< QEMU's process exists.
   std::optional<Duration> first_output;  ///< First console byte of the kernel.
-  std::optional<Duration> agent;         ///< The agent's hello arrived.
+  std::optional<Duration> agent;         ///< The agent's hello arrived, or the clone was awake.
+  std::optional<Duration> prepared;      ///< What comes before freezing was done, when a template was made.
   std::optional<Duration> frozen;        ///< The template was written, when one was.
   std::optional<Duration> command;       ///< The command was started.
   std::optional<Duration> command_end;

@@ -236,6 +236,7 @@ class Planner {
       machine::Disk disk = KILN_TRY(AttachDisk({.path = root.path, .read_only = true}));
       plan_.machine.disks.insert(plan_.machine.disks.begin(), std::move(disk));
     }
+    plan_.early_steps = std::move(files.early_steps);
     plan_.steps = std::move(files.steps);
     plan_.exec.cwd = files.directory;
     plan_.notes.insert(plan_.notes.end(), files.notes.begin(), files.notes.end());

@@ -24,7 +24,8 @@ struct Plan {
   std::string qemu;
   machine::QemuFeatures features;
   machine::Machine machine;
-  std::vector<rootfs::Step> steps;  ///< For the agent, before the command.
+  std::vector<rootfs::Step> early_steps;  ///< For the agent, before the machine may be frozen.
+  std::vector<rootfs::Step> steps;        ///< For the agent, before the command.
   wire::Exec exec;
   std::string hostname;
   bool set_up_network = false;

@@ -190,6 +190,7 @@ json ToJson(const Timings& timings) {
           {"qemu_started_s", SecondsOf(timings.qemu_started)},
           {"first_output_s", SecondsOf(timings.first_output)},
           {"agent_s", SecondsOf(timings.agent)},
+          {"prepared_s", SecondsOf(timings.prepared)},
           {"frozen_s", SecondsOf(timings.frozen)},
           {"command_s", SecondsOf(timings.command)},
           {"command_end_s", SecondsOf(timings.command_end)},

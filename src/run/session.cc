@@ -114,6 +114,9 @@ class Session final : public console::RecordSink {
     result_.template_key = use_.clone->key;
     log_.Add(use_.clone->boot_log);
     world_.observer.OnPhase(Phase::kSettingUp);
+    qemu_->OnMigration([this](const std::string& status) {
+      if (status == "completed") Mark(timings_.agent);
+    });
     vm::Wake(*qemu_, vm::kFirstInheritedFd, [this](const Error& error) { CloneFailed(error.Text()); });
     link_->Resume(use_.clone->hello);
   }
@@ -125,27 +128,28 @@ class Session final : public console::RecordSink {
     Conclude(Verdict::kInfra, fmt::format("the machine's template did not wake: {}", why));
   }
 
+  // A machine at rest with all that every run of it needs: what is done now no clone has to do again.
   void FreezeThenSetUp() {
-    const auto open = [this](std::string_view name) {
-      return sys::Open(use_.draft->PathOf(name), O_RDWR | O_CREAT | O_EXCL, 0600);
-    };
-    auto ram = open("ram");
-    auto state = open("state");
-    if (!ram || !state) {
-      world_.observer.OnNote(fmt::format("no template was made: {}", (ram ? state : ram).error().Text()));
+    Mark(timings_.prepared);
+    if (setup_error_) {
+      use_.draft.reset();
       return SetUp();
     }
-    vm::Freeze(*qemu_, live_memory_, *std::move(ram), *std::move(state), [this](Result<> frozen) {
-      if (frozen) {
-        frozen = CommitTemplate(*std::exchange(use_.draft, std::nullopt), cache_, plan_, link_->hello(),
-                                log_.Recent());
-      }
-      if (!frozen) world_.observer.OnNote(fmt::format("no template was made: {}", frozen.error().Text()));
-      use_.draft.reset();
-      live_memory_.Reset();
-      Mark(timings_.frozen);
-      SetUp();
-    });
+    FreezeInto(*std::exchange(use_.draft, std::nullopt),
+               {.process = *qemu_,
+                .live_memory = live_memory_,
+                .cache = cache_,
+                .plan = plan_,
+                .hello = link_->hello(),
+                .boot_log = std::string(log_.Recent())},
+               [this](const Result<>& frozen) {
+                 if (!frozen) {
+                   world_.observer.OnNote(fmt::format("no template was made: {}", frozen.error().Text()));
+                 }
+                 live_memory_.Reset();
+                 Mark(timings_.frozen);
+                 SetUp();
+               });
   }
 
   // While the command runs, signals are its own first and end the machine the second time; before and after,
@@ -198,25 +202,33 @@ class Session final : public console::RecordSink {
   // ── agent ──
 
   void OnReady(const wire::AgentHello& hello) {
-    Mark(timings_.agent);
+    if (!use_.clone) Mark(timings_.agent);
     timings_.guest_boot = Duration(hello.started_ns);
     result_.guest_release = Printable(hello.release);
     result_.guest_version = Printable(hello.kernel_version);
     for (const auto& note : hello.notes) world_.observer.OnNote("agent: " + Printable(note));
-    if (use_.draft)
-      FreezeThenSetUp();
-    else
-      SetUp();
+    if (use_.clone) return SetUp();
+    world_.observer.OnPhase(Phase::kSettingUp);
+    if (use_.draft) return Send(EarlyRequests(plan_), [this] { FreezeThenSetUp(); });
+    Send(EarlyRequests(plan_));
+    SetUp();
+  }
+
+  // `finished` is called with the last answer.
+  void Send(const std::vector<SetupRequest>& requests, const std::function<void()>& finished = {}) {
+    for (const auto& request : requests) {
+      const bool is_last = &request == &requests.back();
+      request.send(*link_, [this, is_last, finished, what = request.what](Result<> done) {
+        if (!done && !setup_error_) setup_error_ = std::move(done).error().Context(what);
+        if (is_last && finished) finished();
+      });
+    }
   }
 
   void SetUp() {
     world_.observer.OnPhase(Phase::kSettingUp);
     const auto wall = world_.clock.WallNow().time_since_epoch();
-    for (const auto& request : SetupRequests(plan_, static_cast<uint64_t>(wall.count()), RandomBytes(256))) {
-      request.send(*link_, [this, what = request.what](Result<> done) {
-        if (!done && !setup_error_) setup_error_ = std::move(done).error().Context(what);
-      });
-    }
+    Send(LateRequests(plan_, static_cast<uint64_t>(wall.count()), RandomBytes(256)));
     command_ = std::make_unique<vm::GuestCommand>(
         *link_, plan_.exec, wire::kChained, kWindow,
         vm::GuestCommand::Events{

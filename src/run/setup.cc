@@ -56,19 +56,23 @@ SetupRequest FromStep(const rootfs::Step& step) {
 
 }  // namespace
 
-std::vector<SetupRequest> SetupRequests(const Plan& plan, uint64_t wall_ns, const std::string& entropy) {
+std::vector<SetupRequest> EarlyRequests(const Plan& plan) {
+  std::vector<SetupRequest> requests;
+  for (const rootfs::Step& step : plan.early_steps) requests.push_back(FromStep(step));
+  requests.push_back(Make("bring the network up", wire::NetUp{.name = "lo"}));
+  return requests;
+}
+
+std::vector<SetupRequest> LateRequests(const Plan& plan, uint64_t wall_ns, const std::string& entropy) {
   std::vector<SetupRequest> requests;
   if (!entropy.empty()) requests.push_back(Make("take entropy", wire::Entropy{.bytes = entropy}));
   if (wall_ns != 0) requests.push_back(Make("set the clock", wire::SetClock{.realtime_ns = wall_ns}));
   requests.push_back(Make("set the host name", wire::SetHostname{.name = plan.hostname}));
   for (const rootfs::Step& step : plan.steps) requests.push_back(FromStep(step));
-  wire::NetUp network{.name = "lo"};
   if (plan.set_up_network) {
     // The addresses of QEMU's user network (QEMU docs/system/devices/net.rst).
-    network = {.name = "eth0", .address = "10.0.2.15/24", .gateway = "10.0.2.2", .mac = {}};
-  }
-  requests.push_back(Make("bring the network up", network));
-  if (plan.set_up_network) {
+    const wire::NetUp network{.name = "eth0", .address = "10.0.2.15/24", .gateway = "10.0.2.2", .mac = {}};
+    requests.push_back(Make("bring the network up", network));
     requests.push_back(PutFile({.path = "/etc/resolv.conf", .parents = 1}, "nameserver 10.0.2.3\n"));
   }
   return requests;
@@ -80,7 +84,8 @@ std::string StandaloneScript(const Plan& plan) {
   // Nobody acknowledges what the console shows, so the window never closes.
   KILN_CHECK(wire::Encode(script, wire::kNoChannel, wire::HostHello{.session = 1, .window = UINT32_MAX}));
   uint32_t channel = 1;
-  for (const SetupRequest& request : SetupRequests(plan, 0, {})) request.record(script, channel++);
+  for (const SetupRequest& request : EarlyRequests(plan)) request.record(script, channel++);
+  for (const SetupRequest& request : LateRequests(plan, 0, {})) request.record(script, channel++);
   KILN_CHECK(wire::Encode(script, channel, plan.exec, wire::kChained));
   return script;
 }

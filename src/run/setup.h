@@ -15,9 +15,12 @@ struct SetupRequest {
   std::function<void(std::string& script, uint32_t channel)> record;
 };
 
-/// What must be done in the guest before the command, in order: clock, entropy, names, file systems, network.
+/// What is the same for every run of the machine and is done before it is frozen.
+std::vector<SetupRequest> EarlyRequests(const Plan& plan);
+
+/// The rest of what must be done before the command, in order: clock, entropy, names, file systems, network.
 /// `wall_ns` is the host's time; `entropy` are bytes from its random generator.
-std::vector<SetupRequest> SetupRequests(const Plan& plan, uint64_t wall_ns, const std::string& entropy);
+std::vector<SetupRequest> LateRequests(const Plan& plan, uint64_t wall_ns, const std::string& entropy);
 
 /// The frames that the agent is sent for this plan, the command last, as one byte string for its standalone
 /// mode.

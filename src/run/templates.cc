@@ -7,15 +7,17 @@
 
 #include "base/strings.h"
 #include "machine/arguments.h"
+#include "run/setup.h"
 #include "store/hasher.h"
 #include "sys/files.h"
+#include "vm/freeze.h"
 
 namespace kiln::run {
 namespace {
 
 using nlohmann::json;
 
-constexpr int kSchema = 1;
+constexpr int kSchema = 2;
 constexpr size_t kHeadBytes = 65536;
 constexpr std::string_view kFacts = "template.json";
 
@@ -107,6 +109,7 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan) {
   for (const auto& argument : KILN_TRY(machine::QemuArguments(shape, plan.features, {}))) {
     hasher.Add("argument", argument);
   }
+  for (const auto& request : EarlyRequests(plan)) hasher.Add("set up", request.what);
   KILN_TRY(hasher.AddIdentity("kernel", shape.kernel_path));
   KILN_TRY(hasher.AddIdentity("initramfs", shape.initrd_path));
   KILN_TRY(hasher.AddIdentity("qemu", plan.qemu));
@@ -151,6 +154,9 @@ TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, Observer& obse
   return use;
 }
 
+namespace {
+
+// Writes template.json beside the draft's `ram` and `state` and puts it in its place.
 Result<> CommitTemplate(store::CacheDraft draft, store::Cache& cache, const Plan& plan,
                         const wire::AgentHello& hello, std::string_view boot_log) {
   const json facts = {{"schema", kSchema},
@@ -171,6 +177,28 @@ Result<> CommitTemplate(store::CacheDraft draft, store::Cache& cache, const Plan
                                 facts.dump(1, ' ', false, json::error_handler_t::replace), 0600));
   KILN_TRY(cache.Commit(std::move(draft)));
   return {};
+}
+
+}  // namespace
+
+void FreezeInto(store::CacheDraft draft, Freezing freezing, std::function<void(Result<>)> done) {
+  const auto create = [&](std::string_view name) {
+    return sys::Open(draft.PathOf(name), O_RDWR | O_CREAT | O_EXCL, 0600);
+  };
+  auto ram = create("ram");
+  auto state = create("state");
+  if (!ram || !state) return done((ram ? state : ram).error());
+  auto held = std::make_shared<store::CacheDraft>(std::move(draft));
+  vm::QemuProcess& process = freezing.process;
+  const sys::Fd& live_memory = freezing.live_memory;
+  vm::Freeze(process, live_memory, *std::move(ram), *std::move(state),
+             [held, freezing = std::move(freezing), done = std::move(done)](Result<> frozen) {
+               if (frozen) {
+                 frozen = CommitTemplate(std::move(*held), freezing.cache, freezing.plan, freezing.hello,
+                                         freezing.boot_log);
+               }
+               done(std::move(frozen));
+             });
 }
 
 }  // namespace kiln::run

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "run/plan.h"
 #include "store/cache.h"
+#include "vm/process.h"
 #include "wire/wire.h"
 
 namespace kiln::run {
@@ -43,8 +45,16 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan);
 /// note.
 TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, Observer& observer);
 
-/// Writes template.json beside the draft's `ram` and `state` and puts it in its place.
-Result<> CommitTemplate(store::CacheDraft draft, store::Cache& cache, const Plan& plan,
-                        const wire::AgentHello& hello, std::string_view boot_log);
+/// Freezes the running machine, whose shared RAM is `live_memory`, into the draft and puts that in its place.
+/// `done` is told once; the machine goes on in any case. All but `done` must live until then.
+struct Freezing {
+  vm::QemuProcess& process;
+  const sys::Fd& live_memory;
+  store::Cache& cache;
+  const Plan& plan;
+  wire::AgentHello hello;
+  std::string boot_log;
+};
+void FreezeInto(store::CacheDraft draft, Freezing freezing, std::function<void(Result<>)> done);
 
 }  // namespace kiln::run
