@@ -143,7 +143,7 @@ Failure Channel::StartTransfer(Body body, const void* request, bool input, bool 
   CloseAll(stdio);
   if (in_ >= 0) NonBlocking(in_);
   if (out_[0].fd >= 0) NonBlocking(out_[0].fd);
-  return error == 0 ? Failure() : Failed(error, "start a process for the transfer");
+  return error == 0 ? Failure() : Failed(error, "start a process for the request");
 }
 
 int Channel::output_fd(int index, const Outbox& outbox, const LinkLimits& limits) const {
@@ -390,9 +390,9 @@ bool Channel::SendEnd(Outbox& outbox) const {
   }
   Failure failure = failure_;
   if (!failure && by_signal && closing_ && request_ != wire::Type::kKmsgFollow) {
-    failure = Failed(ECANCELED, "finish the transfer");
+    failure = Failed(ECANCELED, "finish the request");
   } else if (!failure && by_signal && !closing_) {
-    failure = Failed(EIO, "finish the transfer, whose process was killed by signal ",
+    failure = Failed(EIO, "finish the request, whose process was killed by signal ",
                      static_cast<uint64_t>(WTERMSIG(wait_status_)));
   }
   wire::ReplyOf<Owner> reply;

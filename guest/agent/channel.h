@@ -32,6 +32,11 @@ class Channel {
   wire::Type request() const { return request_; }
   bool chained() const { return chained_; }
   pid_t pid() const { return pid_; }
+  /// Whether later requests of the chain wait for its end. A command is the last of a chain, and following
+  /// the kernel's log never ends.
+  bool HoldsChain() const {
+    return chained_ && request_ != wire::Type::kExec && request_ != wire::Type::kKmsgFollow;
+  }
 
   // What the loop waits for; -1 for nothing.
   int status_fd() const { return status_; }

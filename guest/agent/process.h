@@ -56,5 +56,19 @@ void RunPut(const void* request, int status);
 void RunGet(const void* request, int status);
 void RunKmsgFollow(const void* request, int status);
 void RunSyncDisks(const void* request, int status);
+/// Bodies for what changes the machine and may wait for somebody else: Mount, Unmount, UnloadModule, and
+/// LoadModule, whose `what` is a ModuleToLoad.
+void RunMount(const void* request, int status);
+void RunUnmount(const void* request, int status);
+void RunUnloadModule(const void* request, int status);
+void RunLoadModule(const void* what, int status);
+
+struct ModuleToLoad {
+  wire::LoadModuleOf<Owner> request;
+  Roots roots;
+};
+
+/// Whether mounting such a file system may wait for a server or a disk.
+bool MountMayHang(View fstype);
 
 }  // namespace kiln::agent

@@ -22,6 +22,19 @@ Failure Unreadable() {
   return Failed(EPROTO, "read a request that is not put together as the protocol says");
 }
 
+bool IsForInit(wire::Type type) {
+  return type == wire::Type::kMount || type == wire::Type::kUnmount || type == wire::Type::kNetUp ||
+         (type >= wire::Type::kSwitchRoot && type <= wire::Type::kEntropy);
+}
+
+/// Whether a request may wait for a server, a disk or a driver, so that it gets a process of its own. What
+/// makes the root from memory costs no fork.
+bool MayHang(wire::Type type, View payload) {
+  wire::MountOf<Owner> mount;
+  if (type == wire::Type::kMount) return Read(payload, mount) && MountMayHang(mount.fstype);
+  return type == wire::Type::kUnmount || type == wire::Type::kLoadModule || type == wire::Type::kUnloadModule;
+}
+
 /// Reads a request and does it at once.
 template <class M, class Act>
 Failure Do(View payload, Act act) {
@@ -57,6 +70,12 @@ void Session::Log(const Line& line) {
 }
 
 void Session::Handle(const Message& message) {
+  const bool of_session = message.type == wire::Type::kHello || message.type == wire::Type::kPing;
+  if (!of_session && MustWait(message, nullptr)) return Postpone(message);
+  Dispatch(message);
+}
+
+void Session::Dispatch(const Message& message) {
   if (message.type == wire::Type::kHello) return HandleHello(message);
   if (message.type == wire::Type::kPing) {
     wire::Ping ping;
@@ -129,6 +148,9 @@ void Session::HandleRequest(const Message& message) {
   }
   if (message.chained && chain_failed_)
     return Refuse(message, Failed(ECANCELED, "go on after an earlier step failed"));
+  if (IsForInit(message.type) && !may_change_machine_)
+    return Refuse(message, Failed(EPERM, "change the machine: this agent is not its init"));
+  if (MayHang(message.type, message.payload)) return StartChannel(message);
   Failure failure;
   if (HandleFile(message, failure) || HandleMachine(message, failure)) return Reply(message, failure);
   switch (message.type) {
@@ -159,6 +181,13 @@ void Session::StartChannel(const Message& message) {
   wire::PutOf<Owner> put;
   wire::GetOf<Owner> get;
   wire::KmsgFollow kmsg;
+  wire::MountOf<Owner> mount;
+  wire::UnmountOf<Owner> unmount;
+  wire::UnloadModuleOf<Owner> unload;
+  ModuleToLoad load{{}, roots_};
+  const auto start_silent = [&](Body body, const void* request) {
+    return channel->StartTransfer(body, request, false, false, roots_);
+  };
   Failure failure = Unreadable();
   if (message.type == wire::Type::kExec) {
     if (Read(message.payload, exec)) failure = channel->StartCommand(exec, roots_, console_);
@@ -169,8 +198,16 @@ void Session::StartChannel(const Message& message) {
   } else if (message.type == wire::Type::kKmsgFollow) {
     if (Read(message.payload, kmsg))
       failure = channel->StartTransfer(RunKmsgFollow, &kmsg, false, true, roots_);
+  } else if (message.type == wire::Type::kMount) {
+    if (Read(message.payload, mount)) failure = start_silent(RunMount, &mount);
+  } else if (message.type == wire::Type::kUnmount) {
+    if (Read(message.payload, unmount)) failure = start_silent(RunUnmount, &unmount);
+  } else if (message.type == wire::Type::kLoadModule) {
+    if (Read(message.payload, load.request)) failure = start_silent(RunLoadModule, &load);
+  } else if (message.type == wire::Type::kUnloadModule) {
+    if (Read(message.payload, unload)) failure = start_silent(RunUnloadModule, &unload);
   } else if (message.payload.size == 0) {
-    failure = channel->StartTransfer(RunSyncDisks, nullptr, false, false, roots_);
+    failure = start_silent(RunSyncDisks, nullptr);
   }
   if (failure) channel->Refuse(failure);
 }
@@ -192,30 +229,12 @@ bool Session::HandleFile(const Message& message, Failure& failure) {
 }
 
 bool Session::HandleMachine(const Message& message, Failure& failure) {
-  const bool ours = message.type == wire::Type::kMount || message.type == wire::Type::kUnmount ||
-                    (message.type >= wire::Type::kSwitchRoot && message.type <= wire::Type::kEntropy) ||
-                    message.type == wire::Type::kNetUp;
-  if (ours && !may_change_machine_) {
-    failure = Failed(EPERM, "change the machine: this agent is not its init");
-    return true;
-  }
   switch (message.type) {
     case wire::Type::kMount:
       failure = Do<wire::MountOf<Owner>>(message.payload, Mount);
       return true;
-    case wire::Type::kUnmount:
-      failure = Do<wire::UnmountOf<Owner>>(message.payload, Unmount);
-      return true;
     case wire::Type::kSwitchRoot:
       failure = Do<wire::SwitchRootOf<Owner>>(message.payload, SwitchRoot);
-      return true;
-    case wire::Type::kLoadModule:
-      failure = Do<wire::LoadModuleOf<Owner>>(
-          message.payload,
-          [this](const wire::LoadModuleOf<Owner>& request) { return LoadModule(request, roots_); });
-      return true;
-    case wire::Type::kUnloadModule:
-      failure = Do<wire::UnloadModuleOf<Owner>>(message.payload, UnloadModule);
       return true;
     case wire::Type::kSetClock:
       failure = Do<wire::SetClock>(message.payload, agent::SetClock);

@@ -1,4 +1,5 @@
 // Requests: files, chains, sessions, and what an init alone may do.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -96,6 +97,54 @@ TEST_P(AgentRequests, AFailedStepStopsTheChainUntilItIsReset) {
   EXPECT_EQ(guest.Reply(1).error, static_cast<uint32_t>(ENOENT));
   EXPECT_EQ(guest.seen[2].out, "");
   EXPECT_EQ(guest.seen[5].out, "after reset\n");
+}
+
+TEST_P(AgentRequests, AChainWaitsForAStepThatTakesTimeAndNobodyElseDoes) {
+  Guest guest(GetParam());
+  guest.Hello();
+  const wire::Put put{.path = Path("late"), .mode = 0600, .uid = geteuid(), .gid = getegid()};
+  guest.Send(1, put, wire::kChained);
+  wire::Exec cat = Shell("cat; cat " + Path("late"));
+  cat.flags |= wire::kExecStdin;
+  guest.Send(2, cat, wire::kChained);
+  guest.Data(2, "sent ahead, ");
+  guest.Send(2, wire::Eof{.stream = wire::kStdin});
+  guest.Send(3, wire::Mkdir{.path = Path("made")}, wire::kChained);
+  EXPECT_EQ(guest.Run(4, Shell("echo not chained")).code, 0U);
+  EXPECT_FALSE(std::filesystem::exists(Path("made")));
+  EXPECT_EQ(guest.seen[2].out, "");
+  guest.Data(1, "whole");
+  guest.Send(1, wire::Eof{.stream = wire::kStdin});
+  EXPECT_EQ(guest.Exited(2).code, 0U);
+  EXPECT_EQ(guest.seen[2].out, "sent ahead, whole");
+  EXPECT_EQ(guest.Reply(3).error, 0U);
+  EXPECT_TRUE(std::filesystem::exists(Path("made")));
+}
+
+TEST_P(AgentRequests, AModuleThatHangsHoldsUpItsChainAlone) {
+  if (!Guest::CanHaveNamespaces()) GTEST_SKIP() << "this host gives no user namespace to test in";
+  Guest guest(GetParam(), true);
+  guest.Hello();
+  // Opening a FIFO waits for its writer, as a dead server or disk would make a file wait.
+  ASSERT_EQ(mkfifo(Path("fifo.ko").c_str(), 0600), 0);
+  guest.Send(1, wire::LoadModule{.path = Path("fifo.ko")}, wire::kChained);
+  guest.Send(2, Shell("echo must not run"), wire::kChained);
+  EXPECT_EQ(guest.Run(3, Shell("echo alive")).code, 0U);
+  EXPECT_EQ(guest.seen[3].out, "alive\n");
+  EXPECT_FALSE(guest.seen[1].reply);
+  close(open(Path("fifo.ko").c_str(), O_WRONLY));
+  EXPECT_NE(guest.Reply(1).error, 0U);
+  EXPECT_THAT(guest.Reply(1).what, HasSubstr("load module"));
+  EXPECT_EQ(guest.Exited(2).error, static_cast<uint32_t>(ECANCELED));
+  // One that nobody ever lets go on can be given up.
+  guest.Send(4, wire::LoadModule{.path = Path("fifo.ko")});
+  guest.Send(4, wire::Close());
+  EXPECT_EQ(guest.Reply(4).error, static_cast<uint32_t>(ECANCELED));
+  EXPECT_EQ(guest.Ask(5, wire::Unmount{.target = "/no/such"}).error, static_cast<uint32_t>(ENOENT));
+  EXPECT_NE(guest.Ask(6, wire::Mount{.source = "/dev/null", .target = Path(""), .fstype = "nosuchfs"}).error,
+            0U);
+  EXPECT_THAT(guest.seen[6].reply->what, HasSubstr("mount nosuchfs /dev/null on"));
+  EXPECT_NE(guest.Ask(7, wire::UnloadModule{.name = "nosuch_module"}).error, 0U);
 }
 
 TEST_P(AgentRequests, RefusesWhatItMustNotDo) {

@@ -57,6 +57,7 @@ void Session::Run() {
     Wait();
     if (*ChildEnded() != 0) ReapChildren();
     SettleChannels();
+    HandlePostponed();
     TakeFrames();
     if (console_ >= 0) TellConsole();
     if (link_->connected()) Flush();
@@ -64,7 +65,7 @@ void Session::Run() {
 }
 
 bool Session::Finished() const {
-  if (!link_ended_) return false;
+  if (!link_ended_ || postponed_ != nullptr) return false;
   for (const Channel* channel : channels_)
     if (channel != nullptr) return false;
   return true;
@@ -197,6 +198,7 @@ void Session::Flush() {
 }
 
 bool Session::Hold(wire::Type type) const {
+  if (postponed_bytes_ > kMaxPostponed) return true;
   if (console_ < 0 || type < wire::Type::kExec || type >= wire::Type::kSignal) return false;
   for (const Channel* channel : channels_)
     if (channel != nullptr) return true;
@@ -273,11 +275,62 @@ void Session::EndSession() {
   free(message_);
   message_ = nullptr;
   message_size_ = 0;
+  while (postponed_ != nullptr) {
+    Postponed* next = postponed_->next;
+    free(postponed_);
+    postponed_ = next;
+  }
+  postponed_bytes_ = 0;
   for (Channel*& channel : channels_) {
     if (channel == nullptr) continue;
     channel->TakeClose();
     Channel::Destroy(channel);
     channel = nullptr;
+  }
+}
+
+/// Whether it, or what came before it on its channel, is a step of the chain that must wait for an earlier
+/// one. `end` is the first of the postponed ones that came later (nothing for a new message).
+bool Session::MustWait(const Message& message, const Postponed* end) const {
+  const auto is_step = [](const Message& other) {
+    return other.type == wire::Type::kResetChain ||
+           (other.chained && other.type >= wire::Type::kExec && other.type < wire::Type::kSignal);
+  };
+  const bool step = is_step(message);
+  for (const Channel* channel : channels_)
+    if (step && channel != nullptr && channel->HoldsChain()) return true;
+  for (const Postponed* earlier = postponed_; earlier != end; earlier = earlier->next)
+    if (earlier->message.channel == message.channel || (step && is_step(earlier->message))) return true;
+  return false;
+}
+
+void Session::Postpone(const Message& message) {
+  const size_t size = sizeof(Postponed) + message.payload.size;
+  Postponed* postponed = static_cast<Postponed*>(malloc(size));
+  if (postponed == nullptr) return Violation("a request that must wait and for which there is no memory");
+  postponed->next = nullptr;
+  postponed->message = message;
+  char* payload = reinterpret_cast<char*>(postponed + 1);
+  if (message.payload.size > 0) memcpy(payload, message.payload.data, message.payload.size);
+  postponed->message.payload = View(payload, message.payload.size);
+  Postponed** last = &postponed_;
+  while (*last != nullptr) last = &(*last)->next;
+  *last = postponed;
+  postponed_bytes_ += size;
+}
+
+void Session::HandlePostponed() {
+  for (Postponed** at = &postponed_; *at != nullptr && outbox_.HasRoomForAnswers();) {
+    Postponed* postponed = *at;
+    if (MustWait(postponed->message, postponed)) {
+      at = &postponed->next;
+      continue;
+    }
+    *at = postponed->next;
+    postponed_bytes_ -= sizeof(Postponed) + postponed->message.payload.size;
+    Dispatch(postponed->message);
+    free(postponed);
+    at = &postponed_;  // It may have ended the session, and all that waited with it.
   }
 }
 

@@ -44,6 +44,12 @@ class Session {
     bool chained = false;
     View payload;
   };
+  /// A message that must wait for an earlier step of the chain; its payload lies behind it.
+  struct Postponed {
+    Postponed* next;
+    Message message;
+  };
+  static constexpr size_t kMaxPostponed = size_t{1} << 20;
   struct Waiting {
     Channel* channel;
     enum What : uint8_t { kStatus, kInput, kOutput, kError } what;
@@ -61,6 +67,10 @@ class Session {
   bool Hold(wire::Type type) const;
   bool Assemble(const wire::Header& header, View payload);
   void Handle(const Message& message);
+  bool MustWait(const Message& message, const Postponed* end) const;
+  void Postpone(const Message& message);
+  void HandlePostponed();
+  void Dispatch(const Message& message);
   void HandleHello(const Message& message);
   void HandleStream(const Message& message);
   void HandleRequest(const Message& message);
@@ -97,6 +107,8 @@ class Session {
   size_t message_size_ = 0;
   wire::Header message_header_;
   Channel* channels_[kMaxChannels] = {};
+  Postponed* postponed_ = nullptr;  // In the order they came.
+  size_t postponed_bytes_ = 0;
 };
 
 /// Prepares the signals the loop lives by. Once, before any child.

@@ -150,4 +150,40 @@ void RunSyncDisks(const void*, int status) {
   sync();
 }
 
+bool MountMayHang(View fstype) {
+  // An empty name is a bind mount, a move or a change of flags.
+  static constexpr const char* kInMemory[] = {"",        "tmpfs",    "ramfs",   "overlay", "proc",
+                                              "sysfs",   "devtmpfs", "devpts",  "cgroup2", "securityfs",
+                                              "debugfs", "tracefs",  "configfs"};
+  for (const char* known : kInMemory)
+    if (fstype == View(known)) return false;
+  return true;
+}
+
+void RunMount(const void* what, int status) {
+  CloseInherited(status);
+  if (const Failure failure = Mount(*static_cast<const wire::MountOf<Owner>*>(what)))
+    FailChild(status, failure);
+}
+
+void RunUnmount(const void* what, int status) {
+  CloseInherited(status);
+  if (const Failure failure = Unmount(*static_cast<const wire::UnmountOf<Owner>*>(what)))
+    FailChild(status, failure);
+}
+
+void RunUnloadModule(const void* what, int status) {
+  CloseInherited(status);
+  if (const Failure failure = UnloadModule(*static_cast<const wire::UnloadModuleOf<Owner>*>(what)))
+    FailChild(status, failure);
+}
+
+void RunLoadModule(const void* what, int status) {
+  const ModuleToLoad& module = *static_cast<const ModuleToLoad*>(what);
+  Roots roots = module.roots;
+  roots.initramfs = dup2(roots.initramfs, STDIN_FILENO);  // All else is closed.
+  CloseInherited(status);
+  if (const Failure failure = LoadModule(module.request, roots)) FailChild(status, failure);
+}
+
 }  // namespace kiln::agent

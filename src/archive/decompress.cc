@@ -18,6 +18,8 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
+constexpr size_t kLongestMagic = 13;  // The header of lzma, which has no magic.
+
 bool LooksLikeLzma(std::string_view bytes) {
   // Properties byte (lc=3 lp=0 pb=2, what everybody uses), a dictionary that is a power of two or three times
   // one, and a size that is unknown or below 2^40.
@@ -74,40 +76,54 @@ std::optional<Compression> DetectCompression(std::string_view bytes) {
   return std::nullopt;
 }
 
+namespace {
+
+detail::Decoder* DecoderOf(Compression compression) {
+  switch (compression) {
+    case Compression::kGzip:
+      return detail::DecodeGzip;
+    case Compression::kXz:
+      return detail::DecodeXz;
+    case Compression::kLzma:
+      return detail::DecodeLzma;
+    case Compression::kBzip2:
+      return detail::DecodeBzip2;
+    case Compression::kLz4:
+      return detail::DecodeLz4;
+    case Compression::kLz4Legacy:
+      return detail::DecodeLz4Legacy;
+    case Compression::kLzop:
+      return detail::DecodeLzop;
+    case Compression::kZstd:
+      return detail::DecodeZstd;
+  }
+  return nullptr;
+}
+
+Error Unknown() {
+  return MakeError(ErrorCode::kCorrupt, "these bytes are not gzip, xz, lzma, bzip2, lz4, lzop or zstd");
+}
+
+}  // namespace
+
 Result<Decompressed> Decompress(std::string_view input, const DecompressOptions& options) {
   const auto compression = DetectCompression(input);
-  if (!compression)
-    return MakeError(ErrorCode::kCorrupt, "these bytes are not gzip, xz, lzma, bzip2, lz4, lzop or zstd");
-  detail::Decoder* decoder = nullptr;
-  switch (*compression) {
-    case Compression::kGzip:
-      decoder = detail::DecodeGzip;
-      break;
-    case Compression::kXz:
-      decoder = detail::DecodeXz;
-      break;
-    case Compression::kLzma:
-      decoder = detail::DecodeLzma;
-      break;
-    case Compression::kBzip2:
-      decoder = detail::DecodeBzip2;
-      break;
-    case Compression::kLz4:
-      decoder = detail::DecodeLz4;
-      break;
-    case Compression::kLz4Legacy:
-      decoder = detail::DecodeLz4Legacy;
-      break;
-    case Compression::kLzop:
-      decoder = detail::DecodeLzop;
-      break;
-    case Compression::kZstd:
-      decoder = detail::DecodeZstd;
-      break;
-  }
+  if (!compression) return Unknown();
+  detail::Input in(input);
   detail::Output out(options);
-  const size_t consumed = KILN_TRY(decoder(input, out));
-  return Decompressed{std::move(out).Take(), *compression, consumed};
+  KILN_TRY(DecoderOf(*compression)(in, out));
+  return Decompressed{std::move(out).Take(), *compression, static_cast<size_t>(in.taken())};
+}
+
+Result<Streamed> DecompressStream(const ReadBytes& read, const WriteBytes& write,
+                                  const DecompressOptions& options) {
+  detail::Input in(read);
+  const auto compression = DetectCompression(KILN_TRY(in.Peek(kLongestMagic)));
+  if (!compression) return Unknown();
+  detail::Output out(options, write);
+  KILN_TRY(DecoderOf(*compression)(in, out));
+  KILN_TRY(out.Flush());
+  return Streamed{*compression, in.taken(), out.total()};
 }
 
 namespace detail {
@@ -124,28 +140,74 @@ Error Damaged(Compression compression, std::string_view why) {
 
 Error TooLarge(Compression compression, const Output& out) {
   return MakeError(ErrorCode::kUnsupported, "the {} data unpacks to more than the limit (stopped after {})",
-                   Name(compression), FormatSize(out.used()));
+                   Name(compression), FormatSize(out.total()));
 }
 
-Result<size_t> DecodeGzip(std::string_view input, Output& out) {
+Result<std::string_view> Input::Peek(size_t least) {
+  if (read_ == nullptr || left_.size() >= least) return left_;
+  const size_t kept = left_.size();
+  buffer_.erase(0, buffer_.size() - kept);
+  buffer_.resize(std::max(least, kPiece));
+  size_t filled = kept;
+  while (filled < least) {
+    const size_t got = KILN_TRY((*read_)(buffer_.data() + filled, buffer_.size() - filled));
+    KILN_CHECK(got <= buffer_.size() - filled);
+    if (got == 0) break;
+    filled += got;
+  }
+  buffer_.resize(filled);
+  left_ = buffer_;
+  return left_;
+}
+
+Result<> Output::Reserve(Compression compression, uint64_t count) {
+  if (count > limit_ - total()) return TooLarge(compression, *this);
+  return Enlarge(count);
+}
+
+Result<size_t> Output::ReserveUpTo(uint64_t count) {
+  KILN_TRY(Enlarge(std::min(count, limit_ - total())));
+  return static_cast<size_t>(std::min<uint64_t>(room(), count));
+}
+
+Result<> Output::Enlarge(uint64_t count) {
+  if (room() >= count) return {};
+  if (write_ != nullptr) {
+    KILN_TRY(Flush());
+    Resize(std::min(std::max<uint64_t>(count, kPiece), limit_ - written_));
+  } else {
+    Resize(std::min(std::max<uint64_t>(uint64_t{used_} * 2, used_ + count), limit_));
+  }
+  return {};
+}
+
+Result<> Output::Flush() {
+  if (write_ == nullptr || used_ == 0) return {};
+  KILN_TRY((*write_)(std::string_view(bytes_.data(), used_)));
+  written_ += used_;
+  used_ = 0;
+  return {};
+}
+
+Result<> DecodeGzip(Input& input, Output& out) {
   z_stream stream{};
   if (inflateInit2(&stream, 15 + 16) != Z_OK)
     return MakeError(ErrorCode::kIo, "zlib cannot start: out of memory");
   const std::unique_ptr<z_stream, decltype(&inflateEnd)> guard(&stream, inflateEnd);
-  size_t consumed = 0;
   while (true) {
-    if (out.room() == 0 && !out.Grow()) return TooLarge(Compression::kGzip, out);
-    const unsigned int in = Clamp32(input.size() - consumed);
+    if (out.room() == 0) KILN_TRY(out.Reserve(Compression::kGzip));
+    const std::string_view bytes = KILN_TRY(input.Peek());
+    const unsigned int in = Clamp32(bytes.size());
     const unsigned int room = Clamp32(out.room());
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(input.data() + consumed));
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
     stream.avail_in = in;
     stream.next_out = reinterpret_cast<Bytef*>(out.next());
     stream.avail_out = room;
     const int code = inflate(&stream, Z_NO_FLUSH);
-    consumed += in - stream.avail_in;
+    input.Take(in - stream.avail_in);
     out.Advance(room - stream.avail_out);
-    if (code == Z_STREAM_END) return consumed;
-    if (code == Z_BUF_ERROR || (code == Z_OK && stream.avail_out != 0 && consumed == input.size()))
+    if (code == Z_STREAM_END) return {};
+    if (code == Z_BUF_ERROR || (code == Z_OK && stream.avail_out != 0 && bytes.empty()))
       return Truncated(Compression::kGzip);
     if (code == Z_MEM_ERROR) return MakeError(ErrorCode::kIo, "out of memory unpacking gzip data");
     if (code != Z_OK) return Damaged(Compression::kGzip, stream.msg == nullptr ? "" : stream.msg);
@@ -156,21 +218,23 @@ namespace {
 
 constexpr uint64_t kLzmaMemory = uint64_t{512} << 20;
 
-Result<size_t> RunLzma(lzma_stream& stream, Compression compression, std::string_view input, Output& out) {
-  stream.next_in = reinterpret_cast<const uint8_t*>(input.data());
-  stream.avail_in = input.size();
+Result<> RunLzma(lzma_stream& stream, Compression compression, Input& input, Output& out) {
   while (true) {
-    if (out.room() == 0 && !out.Grow()) return TooLarge(compression, out);
+    if (out.room() == 0) KILN_TRY(out.Reserve(compression));
+    const std::string_view bytes = KILN_TRY(input.Peek());
+    stream.next_in = reinterpret_cast<const uint8_t*>(bytes.data());
+    stream.avail_in = bytes.size();
     const size_t room = out.room();
     stream.next_out = reinterpret_cast<uint8_t*>(out.next());
     stream.avail_out = room;
     const lzma_ret code = lzma_code(&stream, LZMA_RUN);
+    input.Take(bytes.size() - stream.avail_in);
     out.Advance(room - stream.avail_out);
     switch (code) {
       case LZMA_STREAM_END:
-        return input.size() - stream.avail_in;
+        return {};
       case LZMA_OK:
-        if (stream.avail_in == 0 && stream.avail_out != 0) return Truncated(compression);
+        if (bytes.empty() && stream.avail_out != 0) return Truncated(compression);
         break;
       case LZMA_BUF_ERROR:
         return Truncated(compression);
@@ -189,7 +253,7 @@ Result<size_t> RunLzma(lzma_stream& stream, Compression compression, std::string
 
 }  // namespace
 
-Result<size_t> DecodeXz(std::string_view input, Output& out) {
+Result<> DecodeXz(Input& input, Output& out) {
   lzma_stream stream = LZMA_STREAM_INIT;
   const std::unique_ptr<lzma_stream, decltype(&lzma_end)> guard(&stream, lzma_end);
   if (lzma_stream_decoder(&stream, kLzmaMemory, 0) != LZMA_OK)
@@ -197,7 +261,7 @@ Result<size_t> DecodeXz(std::string_view input, Output& out) {
   return RunLzma(stream, Compression::kXz, input, out);
 }
 
-Result<size_t> DecodeLzma(std::string_view input, Output& out) {
+Result<> DecodeLzma(Input& input, Output& out) {
   lzma_stream stream = LZMA_STREAM_INIT;
   const std::unique_ptr<lzma_stream, decltype(&lzma_end)> guard(&stream, lzma_end);
   if (lzma_alone_decoder(&stream, kLzmaMemory) != LZMA_OK)
@@ -205,88 +269,92 @@ Result<size_t> DecodeLzma(std::string_view input, Output& out) {
   return RunLzma(stream, Compression::kLzma, input, out);
 }
 
-Result<size_t> DecodeBzip2(std::string_view input, Output& out) {
+Result<> DecodeBzip2(Input& input, Output& out) {
   bz_stream stream{};
   if (BZ2_bzDecompressInit(&stream, 0, 0) != BZ_OK)
     return MakeError(ErrorCode::kIo, "libbz2 cannot start: out of memory");
   const std::unique_ptr<bz_stream, decltype(&BZ2_bzDecompressEnd)> guard(&stream, BZ2_bzDecompressEnd);
-  size_t consumed = 0;
   while (true) {
-    if (out.room() == 0 && !out.Grow()) return TooLarge(Compression::kBzip2, out);
-    const unsigned int in = Clamp32(input.size() - consumed);
+    if (out.room() == 0) KILN_TRY(out.Reserve(Compression::kBzip2));
+    const std::string_view bytes = KILN_TRY(input.Peek());
+    const unsigned int in = Clamp32(bytes.size());
     const unsigned int room = Clamp32(out.room());
-    stream.next_in = const_cast<char*>(input.data() + consumed);
+    stream.next_in = const_cast<char*>(bytes.data());
     stream.avail_in = in;
     stream.next_out = out.next();
     stream.avail_out = room;
     const int code = BZ2_bzDecompress(&stream);
-    consumed += in - stream.avail_in;
+    input.Take(in - stream.avail_in);
     out.Advance(room - stream.avail_out);
-    if (code == BZ_STREAM_END) return consumed;
+    if (code == BZ_STREAM_END) return {};
     if (code == BZ_MEM_ERROR) return MakeError(ErrorCode::kIo, "out of memory unpacking bzip2 data");
     if (code != BZ_OK) return Damaged(Compression::kBzip2);
-    if (consumed == input.size() && stream.avail_out != 0) return Truncated(Compression::kBzip2);
+    if (bytes.empty() && stream.avail_out != 0) return Truncated(Compression::kBzip2);
   }
 }
 
-Result<size_t> DecodeLz4(std::string_view input, Output& out) {
+Result<> DecodeLz4(Input& input, Output& out) {
   LZ4F_dctx* context = nullptr;
   if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)))
     return MakeError(ErrorCode::kIo, "liblz4 cannot start: out of memory");
   const std::unique_ptr<LZ4F_dctx, decltype(&LZ4F_freeDecompressionContext)> guard(
       context, LZ4F_freeDecompressionContext);
-  size_t consumed = 0;
   while (true) {
-    if (out.room() == 0 && !out.Grow()) return TooLarge(Compression::kLz4, out);
-    size_t in = input.size() - consumed;
+    if (out.room() == 0) KILN_TRY(out.Reserve(Compression::kLz4));
+    const std::string_view bytes = KILN_TRY(input.Peek());
+    size_t in = bytes.size();
     size_t room = out.room();
     const size_t offered = room;
-    const size_t left = LZ4F_decompress(context, out.next(), &room, input.data() + consumed, &in, nullptr);
+    const size_t left = LZ4F_decompress(context, out.next(), &room, bytes.data(), &in, nullptr);
     if (LZ4F_isError(left)) return Damaged(Compression::kLz4, LZ4F_getErrorName(left));
-    consumed += in;
+    input.Take(in);
     out.Advance(room);
-    if (left == 0) return consumed;
-    if (consumed == input.size() && room < offered) return Truncated(Compression::kLz4);
+    if (left == 0) return {};
+    if (bytes.empty() && room < offered) return Truncated(Compression::kLz4);
   }
 }
 
-Result<size_t> DecodeLz4Legacy(std::string_view input, Output& out) {
+Result<> DecodeLz4Legacy(Input& input, Output& out) {
   constexpr size_t kBlock = 8U << 20;
-  size_t at = 4;
+  input.Take(4);
   for (bool first = true;; first = false) {
     // The format has no end mark: it ends with the file, or where no further block can begin.
-    if (input.size() - at < 4) return first ? Result<size_t>(Truncated(Compression::kLz4Legacy)) : at;
-    const uint32_t packed = Le32(input, at);
+    const std::string_view head = KILN_TRY(input.Peek(4));
+    if (head.size() < 4) return first ? Result<>(Truncated(Compression::kLz4Legacy)) : Result<>();
+    const uint32_t packed = Le32(head, 0);
     if (packed > static_cast<uint32_t>(LZ4_COMPRESSBOUND(kBlock)) || packed == 0)
-      return first ? Result<size_t>(Damaged(Compression::kLz4Legacy, "its first block is impossibly long"))
-                   : at;
-    if (packed > input.size() - at - 4) {
+      return first ? Result<>(Damaged(Compression::kLz4Legacy, "its first block is impossibly long"))
+                   : Result<>();
+    const std::string_view block = KILN_TRY(input.Peek(4 + size_t{packed}));
+    if (block.size() < 4 + size_t{packed}) {
       // Exactly four bytes left: the size that a kernel image has behind its payload.
-      if (!first && input.size() - at == 4) return at;
+      if (!first && block.size() == 4) return {};
       return Truncated(Compression::kLz4Legacy);
     }
-    const size_t room = out.ReserveUpTo(kBlock);
-    const int got = LZ4_decompress_safe(input.data() + at + 4, out.next(), static_cast<int>(packed),
-                                        static_cast<int>(room));
+    const size_t room = KILN_TRY(out.ReserveUpTo(kBlock));
+    const int got =
+        LZ4_decompress_safe(block.data() + 4, out.next(), static_cast<int>(packed), static_cast<int>(room));
     if (got < 0 && room < kBlock) return TooLarge(Compression::kLz4Legacy, out);
     if (got < 0) return Damaged(Compression::kLz4Legacy);
     out.Advance(static_cast<size_t>(got));
-    at += 4 + size_t{packed};
+    input.Take(4 + size_t{packed});
   }
 }
 
-Result<size_t> DecodeZstd(std::string_view input, Output& out) {
+Result<> DecodeZstd(Input& input, Output& out) {
   const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
   if (!context) return MakeError(ErrorCode::kIo, "libzstd cannot start: out of memory");
-  ZSTD_inBuffer in{input.data(), input.size(), 0};
   while (true) {
-    if (out.room() == 0 && !out.Grow()) return TooLarge(Compression::kZstd, out);
+    if (out.room() == 0) KILN_TRY(out.Reserve(Compression::kZstd));
+    const std::string_view bytes = KILN_TRY(input.Peek());
+    ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
     ZSTD_outBuffer to{out.next(), out.room(), 0};
     const size_t left = ZSTD_decompressStream(context.get(), &to, &in);
     if (ZSTD_isError(left)) return Damaged(Compression::kZstd, ZSTD_getErrorName(left));
+    input.Take(in.pos);
     out.Advance(to.pos);
-    if (left == 0) return in.pos;
-    if (in.pos == in.size && to.pos < to.size) return Truncated(Compression::kZstd);
+    if (left == 0) return {};
+    if (bytes.empty() && to.pos < to.size) return Truncated(Compression::kZstd);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,7 +31,7 @@ std::optional<Compression> DetectCompression(std::string_view bytes);
 
 struct DecompressOptions {
   uint64_t max_output = uint64_t{1} << 30;  ///< More than that is an error, whatever the stream says.
-  uint64_t size_hint = 0;                   ///< Expected size, only to allocate once; never trusted.
+  uint64_t size_hint = 0;                   ///< Of Decompress: to allocate once; never trusted.
 };
 
 struct Decompressed {
@@ -45,5 +46,22 @@ struct Decompressed {
 /// data") or end early ("truncated"); kUnsupported when the stream needs more than `max_output` bytes or more
 /// than 512 MiB of working memory.
 Result<Decompressed> Decompress(std::string_view input, const DecompressOptions& options = {});
+
+/// Puts up to `room` bytes at `buffer` and says how many; 0 at the end.
+using ReadBytes = std::function<Result<size_t>(char* buffer, size_t room)>;
+/// Takes what was unpacked, in order.
+using WriteBytes = std::function<Result<>(std::string_view bytes)>;
+
+struct Streamed {
+  Compression compression = Compression::kGzip;
+  uint64_t consumed = 0;  ///< Bytes that the stream took; some more may have been read.
+  uint64_t produced = 0;
+};
+
+/// The same piece by piece: neither side is ever whole in memory. What stays there is the format's own window
+/// (gzip 32 KiB, lz4 8 MiB, xz and lzma the dictionary they were packed with, zstd at most 128 MiB).
+/// The reader's and writer's errors are given back as they are; what was written by then is not to be used.
+Result<Streamed> DecompressStream(const ReadBytes& read, const WriteBytes& write,
+                                  const DecompressOptions& options = {});
 
 }  // namespace kiln::archive

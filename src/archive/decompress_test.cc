@@ -262,6 +262,51 @@ TEST_P(EachFormat, SurvivesDamage) {
   }
 }
 
+/// Gives the bytes away in odd pieces.
+ReadBytes InPieces(std::string_view bytes, size_t piece) {
+  return [bytes, piece](char* buffer, size_t room) mutable -> Result<size_t> {
+    const size_t count = bytes.copy(buffer, std::min(piece, room));
+    bytes.remove_prefix(count);
+    return count;
+  };
+}
+
+TEST_P(EachFormat, UnpacksPieceByPiece) {
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{1'300'000}, size_t{9U << 20}}) {
+    const std::string plain = size > 2'000'000 ? std::string(size, 'p') : Sample(size);
+    const std::string packed = GetParam().pack(plain);
+    for (const size_t piece : {size_t{1009}, size_t{1} << 30}) {
+      std::string out;
+      const auto write = [&](std::string_view bytes) -> Result<> {
+        out += bytes;
+        return {};
+      };
+      const auto streamed = DecompressStream(InPieces(packed + Le32(1000), piece), write);
+      ASSERT_TRUE(streamed) << size << ' ' << streamed.error().Text();
+      EXPECT_TRUE(out == plain) << size;
+      EXPECT_EQ(streamed->compression, GetParam().compression);
+      EXPECT_EQ(streamed->consumed, packed.size());
+      EXPECT_EQ(streamed->produced, size);
+    }
+  }
+}
+
+TEST_P(EachFormat, AStreamHasTheSameErrors) {
+  const auto nowhere = [](std::string_view) -> Result<> { return {}; };
+  const std::string packed = GetParam().pack(Sample(1'000'000));
+  const auto cut =
+      DecompressStream(InPieces(std::string_view(packed).substr(0, packed.size() / 2), 700), nowhere);
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().code(), ErrorCode::kCorrupt);
+  EXPECT_NE(cut.error().Text().find("truncated"), std::string::npos) << cut.error().Text();
+  EXPECT_EQ(DecompressStream(InPieces(packed, 700), nowhere, {.max_output = 999'999}).error().code(),
+            ErrorCode::kUnsupported);
+  const auto full = [](std::string_view) -> Result<> { return MakeError(ErrorCode::kNoSpace, "it is full"); };
+  EXPECT_EQ(DecompressStream(InPieces(packed, 700), full).error().code(), ErrorCode::kNoSpace);
+  const auto gone = [](char*, size_t) -> Result<size_t> { return MakeError(ErrorCode::kIo, "it is gone"); };
+  EXPECT_EQ(DecompressStream(gone, nowhere).error().code(), ErrorCode::kIo);
+}
+
 TEST(Decompress, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(Decompress("").error().code(), ErrorCode::kCorrupt);
   EXPECT_EQ(Decompress("plain text").error().code(), ErrorCode::kCorrupt);

@@ -23,75 +23,62 @@ constexpr uint32_t kFilter = 0x800;
 constexpr uint32_t kMaxBlock = 64U << 20;  // What lzop(1) itself allows.
 
 struct Reader {
-  std::string_view in;
-  size_t at = 0;
-  bool truncated = false;
+  Input& in;
 
-  uint32_t Be(size_t bytes) {
-    if (bytes > in.size() - at) {
-      truncated = true;
-      at = in.size();
-      return 0;
-    }
-    uint32_t value = 0;
-    for (size_t i = 0; i < bytes; ++i) value = value << 8 | static_cast<uint8_t>(in[at++]);
-    return value;
+  /// Exactly so many bytes, valid until the next call.
+  Result<std::string_view> Take(size_t bytes) {
+    const std::string_view at_hand = KILN_TRY(in.Peek(bytes));
+    if (at_hand.size() < bytes) return Truncated(Compression::kLzop);
+    in.Take(bytes);
+    return at_hand.substr(0, bytes);
   }
-  std::string_view Take(size_t bytes) {
-    if (bytes > in.size() - at) {
-      truncated = true;
-      at = in.size();
-      return {};
-    }
-    at += bytes;
-    return in.substr(at - bytes, bytes);
+  Result<uint32_t> Be(size_t bytes) {
+    uint32_t value = 0;
+    for (const char byte : KILN_TRY(Take(bytes))) value = value << 8 | static_cast<uint8_t>(byte);
+    return value;
   }
 };
 
-uint32_t ReadHeader(Reader& reader) {
-  reader.Take(9);  // The magic.
-  const uint32_t version = reader.Be(2);
-  reader.Be(2);                         // Library version.
-  if (version >= 0x0940) reader.Be(2);  // Version needed to extract.
-  reader.Be(1);                         // Method: all are LZO1X.
-  if (version >= 0x0940) reader.Be(1);  // Level.
-  const uint32_t flags = reader.Be(4);
-  if ((flags & kFilter) != 0) reader.Be(4);
-  reader.Be(4);                         // File mode.
-  reader.Be(4);                         // Time, low half.
-  if (version >= 0x0940) reader.Be(4);  // Time, high half.
-  reader.Take(reader.Be(1));            // File name.
-  reader.Be(4);                         // Checksum of the header.
+Result<uint32_t> ReadHeader(Reader& reader) {
+  KILN_TRY(reader.Take(9));  // The magic.
+  const uint32_t version = KILN_TRY(reader.Be(2));
+  const bool recent = version >= 0x0940;
+  // Library version, version needed to extract, method (all are LZO1X), level.
+  KILN_TRY(reader.Take(recent ? 6 : 3));
+  const uint32_t flags = KILN_TRY(reader.Be(4));
+  if ((flags & kFilter) != 0) KILN_TRY(reader.Take(4));
+  KILN_TRY(reader.Take(recent ? 12 : 8));         // File mode, time.
+  KILN_TRY(reader.Take(KILN_TRY(reader.Be(1))));  // File name.
+  KILN_TRY(reader.Take(4));                       // Checksum of the header.
   if ((flags & kExtraField) != 0) {
-    reader.Take(reader.Be(4));
-    reader.Be(4);
+    const uint32_t length = KILN_TRY(reader.Be(4));
+    if (length > kMaxBlock) return Damaged(Compression::kLzop, "its header has an impossible length");
+    KILN_TRY(reader.Take(length));
+    KILN_TRY(reader.Take(4));
   }
   return flags;
 }
 
 }  // namespace
 
-Result<size_t> DecodeLzop(std::string_view input, Output& out) {
+Result<> DecodeLzop(Input& input, Output& out) {
   Reader reader{input};
-  const uint32_t flags = ReadHeader(reader);
+  const uint32_t flags = KILN_TRY(ReadHeader(reader));
   if ((flags & kFilter) != 0) return Damaged(Compression::kLzop, "it uses a filter");
   while (true) {
-    const uint32_t plain = reader.Be(4);
-    if (reader.truncated) return Truncated(Compression::kLzop);
-    if (plain == 0) return reader.at;
-    const uint32_t packed = reader.Be(4);
+    const uint32_t plain = KILN_TRY(reader.Be(4));
+    if (plain == 0) return {};
+    const uint32_t packed = KILN_TRY(reader.Be(4));
     std::optional<uint32_t> adler;
     std::optional<uint32_t> crc;
-    if ((flags & kAdlerOfOutput) != 0) adler = reader.Be(4);
-    if ((flags & kCrcOfOutput) != 0) crc = reader.Be(4);
-    if (packed < plain && (flags & kAdlerOfInput) != 0) reader.Be(4);
-    if (packed < plain && (flags & kCrcOfInput) != 0) reader.Be(4);
-    if (reader.truncated) return Truncated(Compression::kLzop);
+    if ((flags & kAdlerOfOutput) != 0) adler = KILN_TRY(reader.Be(4));
+    if ((flags & kCrcOfOutput) != 0) crc = KILN_TRY(reader.Be(4));
+    if (packed < plain && (flags & kAdlerOfInput) != 0) KILN_TRY(reader.Take(4));
+    if (packed < plain && (flags & kCrcOfInput) != 0) KILN_TRY(reader.Take(4));
     if (plain > kMaxBlock || packed > plain)
       return Damaged(Compression::kLzop, "a block has an impossible length");
-    const std::string_view block = reader.Take(packed);
-    if (reader.truncated) return Truncated(Compression::kLzop);
-    if (!out.Reserve(plain)) return TooLarge(Compression::kLzop, out);
+    const std::string_view block = KILN_TRY(reader.Take(packed));
+    KILN_TRY(out.Reserve(Compression::kLzop, plain));
     if (packed == plain) {
       std::memcpy(out.next(), block.data(), plain);
     } else {

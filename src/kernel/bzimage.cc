@@ -13,6 +13,7 @@ using std::string_view_literals::operator""sv;
 
 constexpr uint64_t kMaxVmlinux = uint64_t{1} << 30;
 constexpr uint64_t kMaxConfig = 16U << 20;
+constexpr size_t kCopyPiece = size_t{256} << 10;
 constexpr size_t kHeaderEnd = 0x268;
 
 uint64_t Le(std::string_view bytes, size_t at, size_t size) {
@@ -122,25 +123,41 @@ Result<BzImage> ParseBzImage(std::string_view head, uint64_t file_size) {
   return image;
 }
 
-Result<std::string> UnpackBzImage(const BzImage& header, std::string_view image) {
+Result<> UnpackBzImage(const BzImage& header, const elf::Source& image, const archive::WriteBytes& write) {
   if (header.payload_offset == 0 || header.payload_size < 8)
     return MakeError(ErrorCode::kUnsupported, "it does not say where its payload is (boot protocol {}.{:02})",
                      header.protocol >> 8, header.protocol & 0xFF);
-  if (header.payload_offset + header.payload_size > image.size())
-    return MakeError(ErrorCode::kCorrupt, "truncated: its payload ends at byte {}, the file at {}",
-                     header.payload_offset + header.payload_size, image.size());
-  std::string_view payload =
-      image.substr(static_cast<size_t>(header.payload_offset), static_cast<size_t>(header.payload_size));
-  if (elf::IsElf(payload)) return std::string(payload);  // CONFIG_KERNEL_UNCOMPRESSED-like builds.
+  const uint64_t end = header.payload_offset + header.payload_size;
+  if (end > image.Size())
+    return MakeError(ErrorCode::kCorrupt, "truncated: its payload ends at byte {}, the file at {}", end,
+                     image.Size());
+  const std::string head = KILN_TRY(
+      image.Read(header.payload_offset, static_cast<size_t>(std::min<uint64_t>(header.payload_size, 16))));
+  const auto compression = archive::DetectCompression(head);
+  uint64_t at = header.payload_offset;
   // The build appends the unpacked size (for gzip, it is the stream's own trailer).
-  const uint64_t size_hint = Le(payload, payload.size() - 4, 4);
-  if (archive::DetectCompression(payload) != archive::Compression::kGzip) payload.remove_suffix(4);
-  auto unpacked = KILN_TRY(archive::Decompress(payload, {.max_output = kMaxVmlinux, .size_hint = size_hint}),
-                           "unpacking the payload");
-  if (!elf::IsElf(unpacked.bytes))
+  const uint64_t stop = compression && *compression != archive::Compression::kGzip ? end - 4 : end;
+  const auto read = [&](char* buffer, size_t room) -> Result<size_t> {
+    const auto count = static_cast<size_t>(std::min<uint64_t>(room, stop - at));
+    KILN_TRY(image.Read(at, count)).copy(buffer, count);
+    at += count;
+    return count;
+  };
+  if (elf::IsElf(head)) {  // CONFIG_KERNEL_UNCOMPRESSED-like builds.
+    std::string piece(kCopyPiece, '\0');
+    while (const size_t count = KILN_TRY(read(piece.data(), piece.size())))
+      KILN_TRY(write(std::string_view(piece).substr(0, count)));
+    return {};
+  }
+  bool is_elf = false;
+  const auto checked = [&](std::string_view bytes) -> Result<> {
+    is_elf = is_elf || elf::IsElf(bytes);
+    if (is_elf) return write(bytes);
     return MakeError(ErrorCode::kCorrupt, "its {} payload does not unpack to an ELF file",
-                     archive::Name(unpacked.compression));
-  return std::move(unpacked.bytes);
+                     compression ? archive::Name(*compression) : "");
+  };
+  KILN_TRY(archive::DecompressStream(read, checked, {.max_output = kMaxVmlinux}), "unpacking the payload");
+  return is_elf ? Result<>() : checked({});
 }
 
 std::optional<std::string> FindIkconfig(std::string_view bytes, size_t fresh) {

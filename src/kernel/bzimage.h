@@ -7,11 +7,14 @@
 
 #include "archive/decompress.h"
 #include "base/result.h"
+#include "elf/headers.h"
 
 namespace kiln::kernel {
 
-/// How many bytes from the start of a file IdentifyImage and ParseBzImage want to see.
+/// How many bytes from the start of a file IdentifyImage wants to see.
 inline constexpr size_t kImageHead = 4096;
+/// How many of them ParseBzImage may look at: the setup code is no longer.
+inline constexpr size_t kSetupHead = size_t{128} << 10;
 
 enum class ImageKind { kBzImage, kVmlinux };
 
@@ -34,9 +37,10 @@ struct BzImage {
 /// bzImage or the file is shorter than it says.
 Result<BzImage> ParseBzImage(std::string_view head, uint64_t file_size);
 
-/// The vmlinux inside: an ELF file without debug sections. `image` is the whole file. kUnsupported when the
-/// image does not say where its payload is; kCorrupt when the payload does not unpack to an ELF file.
-Result<std::string> UnpackBzImage(const BzImage& header, std::string_view image);
+/// Gives the vmlinux inside to `write`, piece by piece: an ELF file without debug sections. kUnsupported when
+/// the image does not say where its payload is; kCorrupt when the payload does not unpack to an ELF file; the
+/// errors of the writer.
+Result<> UnpackBzImage(const BzImage& header, const elf::Source& image, const archive::WriteBytes& write);
 
 /// The text of the kernel's .config inside an image built with CONFIG_IKCONFIG; nothing when there is none.
 /// `bytes` is an unpacked image or a part of it; only one that begins in the first `fresh` bytes is looked

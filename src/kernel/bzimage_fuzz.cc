@@ -14,7 +14,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const auto image = kiln::kernel::ParseBzImage(file, size);
   if (!image) return 0;
-  const auto vmlinux = kiln::kernel::UnpackBzImage(*image, file);
-  if (vmlinux) (void)kiln::kernel::FactsOfElf(kiln::elf::MemorySource(*vmlinux));
+  std::string vmlinux;
+  const auto unpacked = kiln::kernel::UnpackBzImage(*image, kiln::elf::MemorySource(file),
+                                                    [&](std::string_view bytes) -> kiln::Result<> {
+                                                      vmlinux += bytes;
+                                                      return {};
+                                                    });
+  if (unpacked) (void)kiln::kernel::FactsOfElf(kiln::elf::MemorySource(vmlinux));
   return 0;
 }

@@ -18,6 +18,15 @@ using testing_support::Le;
 using testing_support::TinyBzImage;
 using testing_support::TinyVmlinux;
 
+Result<std::string> Unpack(const BzImage& header, std::string_view file) {
+  std::string out;
+  KILN_TRY(UnpackBzImage(header, elf::MemorySource(file), [&](std::string_view bytes) -> Result<> {
+    out += bytes;
+    return {};
+  }));
+  return out;
+}
+
 TEST(BzImage, ReadsTheSetupHeaderAndUnpacks) {
   const std::string vmlinux = TinyVmlinux("6.9.0-rc1");
   const std::string file = BzImageAround(GzipBytes(vmlinux), "6.9.0-rc1");
@@ -28,7 +37,7 @@ TEST(BzImage, ReadsTheSetupHeaderAndUnpacks) {
   EXPECT_EQ(image->release, "6.9.0-rc1");
   EXPECT_EQ(image->version, "6.9.0-rc1 (kiln@test) #1 SMP");
   EXPECT_TRUE(image->is_64bit);
-  const auto unpacked = UnpackBzImage(*image, file);
+  const auto unpacked = Unpack(*image, file);
   ASSERT_TRUE(unpacked) << unpacked.error().Text();
   EXPECT_EQ(*unpacked, vmlinux);
 }
@@ -38,7 +47,7 @@ TEST(BzImage, AnOldProtocolHasNoPayload) {
   const auto image = ParseBzImage(file, file.size());
   ASSERT_TRUE(image);
   EXPECT_EQ(image->payload_offset, 0U);
-  EXPECT_EQ(UnpackBzImage(*image, file).error().code(), ErrorCode::kUnsupported);
+  EXPECT_EQ(Unpack(*image, file).error().code(), ErrorCode::kUnsupported);
 }
 
 TEST(BzImage, EveryTruncationIsCorrupt) {
@@ -55,14 +64,14 @@ TEST(BzImage, EveryTruncationIsCorrupt) {
 
 TEST(BzImage, RefusesPayloadsThatAreNoKernel) {
   const std::string text = BzImageAround(GzipBytes("just some text, and no kernel"), "6.1.0");
-  EXPECT_NE(UnpackBzImage(*ParseBzImage(text, text.size()), text).error().Text().find("not unpack to an ELF"),
+  EXPECT_NE(Unpack(*ParseBzImage(text, text.size()), text).error().Text().find("not unpack to an ELF"),
             std::string::npos);
   const std::string noise = BzImageAround("0123456789abcdef", "6.1.0");
-  EXPECT_EQ(UnpackBzImage(*ParseBzImage(noise, noise.size()), noise).error().code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(Unpack(*ParseBzImage(noise, noise.size()), noise).error().code(), ErrorCode::kCorrupt);
   std::string damaged = GzipBytes(TinyVmlinux("6.1.0"));
   damaged[damaged.size() / 2] = static_cast<char>(~damaged[damaged.size() / 2]);
   const std::string file = BzImageAround(damaged, "6.1.0");
-  EXPECT_EQ(UnpackBzImage(*ParseBzImage(file, file.size()), file).error().code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(Unpack(*ParseBzImage(file, file.size()), file).error().code(), ErrorCode::kCorrupt);
 }
 
 TEST(IdentifyImage, NamesWhatIsNoKernelForThisMachine) {
@@ -121,7 +130,7 @@ TEST(BzImage, RealKernelsUnpack) {
     const auto image = ParseBzImage(*file, file->size());
     ASSERT_TRUE(image) << image.error().Text();
     EXPECT_EQ(image->release, installed.release);
-    const auto vmlinux = UnpackBzImage(*image, *file);
+    const auto vmlinux = Unpack(*image, *file);
     ASSERT_TRUE(vmlinux) << installed.image << ": " << vmlinux.error().Text();
     const auto facts = FactsOfElf(elf::MemorySource(*vmlinux));
     ASSERT_TRUE(facts) << facts.error().Text();

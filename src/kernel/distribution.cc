@@ -7,37 +7,12 @@
 #include "kernel/installed.h"
 #include "kernel/package.h"
 #include "sys/files.h"
+#include "sys/os_release.h"
 
 namespace kiln::kernel {
 namespace {
 
 constexpr Duration kFetchTimeout = std::chrono::minutes(30);
-
-struct Distribution {
-  std::string id;       // "debian".
-  std::string version;  // "12"; may be empty.
-  std::vector<std::string> like;
-};
-
-std::string Unquoted(std::string_view value) {
-  value = Trim(value);
-  if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front())
-    value = value.substr(1, value.size() - 2);
-  return std::string(value);
-}
-
-/// Source: os-release(5).
-Distribution ReadOsRelease(std::string_view text) {
-  Distribution distribution;
-  for (std::string_view line : SplitLines(text)) {
-    if (ConsumePrefix(line, "ID=")) distribution.id = Unquoted(line);
-    if (ConsumePrefix(line, "VERSION_ID=")) distribution.version = Unquoted(line);
-    if (!ConsumePrefix(line, "ID_LIKE=")) continue;
-    const std::string value = Unquoted(line);
-    for (const std::string_view word : SplitBlank(value)) distribution.like.emplace_back(word);
-  }
-  return distribution;
-}
 
 /// One fetch: the place for it, and the tools.
 struct Fetch {
@@ -168,7 +143,7 @@ Result<> FetchByPacman(const Fetch& fetch) {
   return {};
 }
 
-Result<> FetchPackages(const Distribution& distribution, const Fetch& fetch) {
+Result<> FetchPackages(const sys::OsRelease& distribution, const Fetch& fetch) {
   const auto is = [&](std::string_view id) {
     return distribution.id == id ||
            std::find(distribution.like.begin(), distribution.like.end(), id) != distribution.like.end();
@@ -183,14 +158,14 @@ Result<> FetchPackages(const Distribution& distribution, const Fetch& fetch) {
 }
 
 /// "debian-12": a name for a cache entry, whatever os-release says.
-std::string KeyOf(const Distribution& distribution) {
+std::string KeyOf(const sys::OsRelease& distribution) {
   std::string key = "on-" + AsciiLower(distribution.id + "-" + distribution.version);
   for (char& c : key)
     if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.') c = '-';
   return key.substr(0, 100);
 }
 
-Result<> FetchInto(const std::string& folder, const Distribution& distribution, sys::Spawner& spawner,
+Result<> FetchInto(const std::string& folder, const sys::OsRelease& distribution, sys::Spawner& spawner,
                    Log& log) {
   const std::string work = sys::JoinPath(folder, "work");
   const Fetch fetch{work, sys::JoinPath(work, "packages"), spawner, log};
@@ -214,11 +189,7 @@ Result<> FetchInto(const std::string& folder, const Distribution& distribution, 
 
 Result<store::CacheEntry> FetchDistributionKernel(const std::string& root, store::Cache& cache,
                                                   sys::Spawner& spawner, Log& log) {
-  std::string os_release_path = sys::JoinPath(root, "etc/os-release");
-  if (!sys::Exists(os_release_path)) os_release_path = sys::JoinPath(root, "usr/lib/os-release");
-  const std::string os_release =
-      KILN_TRY(sys::ReadFile(os_release_path, 1U << 20), "finding out the distribution");
-  const Distribution distribution = ReadOsRelease(os_release);
+  const sys::OsRelease distribution = KILN_TRY(sys::ReadOsRelease(root), "finding out the distribution");
   return cache.Get("distribution", KeyOf(distribution),
                    [&](const std::string& folder) { return FetchInto(folder, distribution, spawner, log); });
 }

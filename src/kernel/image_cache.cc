@@ -1,5 +1,7 @@
 #include "kernel/image_cache.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 #include "base/strings.h"
@@ -36,26 +38,37 @@ Result<> WriteFacts(const std::string& folder, const ImageFacts& facts) {
   return sys::WriteFileAtomic(sys::JoinPath(folder, "facts"), SerializeFacts(facts));
 }
 
-/// What a bzImage says, and the vmlinux in it (empty when it can't be taken out).
-struct Unpacked {
-  ImageFacts facts;
-  std::string vmlinux;
-};
-
-Result<Unpacked> Unpack(const elf::FileSource& file) {
+/// What a bzImage says. The vmlinux in it is written to the empty file `vmlinux`, which stays empty when
+/// there is none to take out.
+Result<ImageFacts> Unpack(const elf::FileSource& file, const std::string& vmlinux) {
   if (file.Size() > kMaxBzImage)
     return MakeError(ErrorCode::kUnsupported, "a bzImage of {} is not believed", FormatSize(file.Size()));
-  const std::string image = KILN_TRY(file.Read(0, static_cast<size_t>(file.Size())));
+  const std::string head =
+      KILN_TRY(file.Read(0, static_cast<size_t>(std::min<uint64_t>(file.Size(), kSetupHead))));
+  const BzImage header = KILN_TRY(ParseBzImage(head, file.Size()));
+  ImageFacts facts;
+  facts.release = header.release;
+  facts.arch = header.is_64bit ? "x86_64" : "i386";
+  if (header.payload_offset != 0) {
+    const sys::Fd out = KILN_TRY(sys::Open(vmlinux, O_WRONLY));
+    const auto write = [&](std::string_view bytes) -> Result<> {
+      KILN_TRY(sys::WriteAll(out.get(), bytes), "writing {}", vmlinux);
+      return {};
+    };
+    auto unpacked = UnpackBzImage(header, file, write);
+    if (!unpacked && file.Changed()) return Changed();
+    KILN_TRY(std::move(unpacked));
+    facts = KILN_TRY(FactsOfElf(KILN_TRY(elf::FileSource::Open(vmlinux))), "the kernel inside");
+    facts.kind = ImageKind::kBzImage;
+  }
   if (file.Changed()) return Changed();
-  const BzImage header = KILN_TRY(ParseBzImage(image, image.size()));
-  Unpacked unpacked;
-  unpacked.facts.release = header.release;
-  unpacked.facts.arch = header.is_64bit ? "x86_64" : "i386";
-  if (header.payload_offset == 0) return unpacked;
-  unpacked.vmlinux = KILN_TRY(UnpackBzImage(header, image));
-  unpacked.facts = KILN_TRY(FactsOfElf(elf::MemorySource(unpacked.vmlinux)), "the kernel inside");
-  unpacked.facts.kind = ImageKind::kBzImage;
-  return unpacked;
+  return facts;
+}
+
+/// The facts alone, where nothing can be kept.
+Result<ImageFacts> FactsOfBzImage(const elf::FileSource& file) {
+  const sys::Fd memory = KILN_TRY(sys::MemoryFile("vmlinux"));
+  return Unpack(file, fmt::format("/proc/self/fd/{}", memory.get()));
 }
 
 }  // namespace
@@ -124,33 +137,30 @@ Result<InspectedImage> ImageCache::InspectVmlinux(const elf::FileSource& file, c
 }
 
 Result<InspectedImage> ImageCache::InspectBzImage(const elf::FileSource& file, const std::string& path) {
-  if (!enabled_) return InspectedImage{KILN_TRY(Unpack(file)).facts, {}, {}};
+  if (!enabled_) return InspectedImage{KILN_TRY(FactsOfBzImage(file)), {}, {}};
   const std::string key = KILN_TRY(HashOf(path));
-  std::optional<Result<ImageFacts>> fresh;
   auto entry = cache_.Get("vmlinux", key, [&](const std::string& folder) -> Result<> {
-    auto unpacked = Unpack(file);
-    if (!unpacked) {
-      fresh = std::move(unpacked).error();
-      return fresh->error();
+    const std::string vmlinux = sys::JoinPath(folder, "vmlinux");
+    const sys::Fd out = KILN_TRY(sys::Open(vmlinux, O_WRONLY | O_CREAT | O_EXCL, 0644));
+    const ImageFacts facts = KILN_TRY(Unpack(file, vmlinux));
+    if (facts.pvh) {
+      KILN_TRY(sys::Sync(out.get(), vmlinux));
+    } else {
+      KILN_TRY(sys::RemoveTree(vmlinux));
     }
-    fresh = unpacked->facts;
-    if (unpacked->facts.pvh) {
-      KILN_TRY(sys::WriteFileAtomic(sys::JoinPath(folder, "vmlinux"), unpacked->vmlinux));
-    }
-    return WriteFacts(folder, unpacked->facts);
+    return WriteFacts(folder, facts);
   });
-  if (fresh && !*fresh) return std::move(*fresh).error();
   if (!entry) {
-    if (!fresh) fresh = KILN_TRY(Unpack(file)).facts;
+    const ImageFacts facts = KILN_TRY(FactsOfBzImage(file));  // The image's own error, when it is that.
     log_.Warning("the kernel cache can't be written, so this kernel boots slower: {}", entry.error().Text());
-    return InspectedImage{KILN_TRY(std::move(*fresh)), {}, {}};
+    return InspectedImage{facts, {}, {}};
   }
   InspectedImage result;
   if (auto facts = FactsIn(*entry)) {
     result.facts = std::move(*facts);
   } else {  // Of another version, or damaged: it is made again the next time.
     KILN_TRY(cache_.Remove("vmlinux", key));
-    return InspectedImage{KILN_TRY(Unpack(file)).facts, {}, {}};
+    return InspectedImage{KILN_TRY(FactsOfBzImage(file)), {}, {}};
   }
   if (result.facts.pvh) {
     result.vmlinux = entry->PathOf("vmlinux");

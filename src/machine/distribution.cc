@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "base/strings.h"
-#include "sys/files.h"
 
 namespace kiln::machine {
 namespace {
@@ -93,19 +92,6 @@ PackageFamily FamilyOf(std::string_view id) {
   return id.starts_with("opensuse-") ? PackageFamily::kSuse : PackageFamily::kUnknown;
 }
 
-/// The value of an os-release line: in quotes or bare, with backslashes before what a shell would read.
-std::string Unquote(std::string_view value) {
-  value = Trim(value);
-  if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front())
-    value = value.substr(1, value.size() - 2);
-  std::string text;
-  for (size_t i = 0; i < value.size(); ++i) {
-    if (value[i] == '\\' && i + 1 < value.size()) ++i;
-    text += value[i];
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string_view Name(PackageFamily family) {
@@ -126,29 +112,16 @@ std::string_view Name(PackageFamily family) {
   KILN_CHECK(false);
 }
 
-Distribution ParseOsRelease(std::string_view text) {
-  Distribution distribution;
-  std::string like;
-  for (std::string_view line : SplitLines(text)) {
-    line = Trim(line);
-    if (ConsumePrefix(line, "ID="))
-      distribution.id = Unquote(line);
-    else if (ConsumePrefix(line, "ID_LIKE="))
-      like = Unquote(line);
-    else if (ConsumePrefix(line, "PRETTY_NAME="))
-      distribution.name = Printable(Unquote(line));
-  }
-  distribution.family = FamilyOf(distribution.id);
-  for (const std::string_view id : SplitBlank(like))
+Distribution DistributionOf(const sys::OsRelease& release) {
+  Distribution distribution{.family = FamilyOf(release.id), .id = release.id, .name = release.name};
+  for (const std::string& id : release.like)
     if (distribution.family == PackageFamily::kUnknown) distribution.family = FamilyOf(id);
   if (distribution.name.empty()) distribution.name = distribution.id.empty() ? "Linux" : distribution.id;
   return distribution;
 }
 
 Distribution DetectDistribution() {
-  for (const char* path : {"/etc/os-release", "/usr/lib/os-release"})
-    if (const auto text = sys::ReadFile(path, 64 << 10)) return ParseOsRelease(*text);
-  return ParseOsRelease("");
+  return DistributionOf(sys::ReadOsRelease("/").value_or(sys::OsRelease{}));
 }
 
 std::optional<std::string> PackageOf(std::string_view program, PackageFamily family) {

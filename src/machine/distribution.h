@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sys/os_release.h"
+
 namespace kiln::machine {
 
 /// Families of distributions that share a package manager and package names.
@@ -19,9 +21,9 @@ struct Distribution {
   bool operator==(const Distribution&) const = default;
 };
 
-/// Reads os-release (os-release(5): ID, ID_LIKE, PRETTY_NAME). Anything else in the text is passed over.
-Distribution ParseOsRelease(std::string_view text);
-/// From /etc/os-release, else /usr/lib/os-release, else unknown.
+/// Knows the family by ID, else by ID_LIKE.
+Distribution DistributionOf(const sys::OsRelease& release);
+/// This host's; unknown where it does not say.
 Distribution DetectDistribution();
 
 /// The package that holds a program ("gdb", "qemu-system-x86_64") or, as "kernel", the distribution's kernel.

@@ -5,7 +5,7 @@
 namespace kiln::machine {
 namespace {
 
-TEST(ParseOsRelease, Families) {
+TEST(Distribution, Families) {
   struct Case {
     std::string_view text;
     PackageFamily family;
@@ -25,19 +25,21 @@ TEST(ParseOsRelease, Families) {
       {"ID=\"\nnonsense\n=\n", PackageFamily::kUnknown, "\""},
   };
   for (const Case& c : cases) {
-    const Distribution distribution = ParseOsRelease(c.text);
+    const Distribution distribution = DistributionOf(sys::ParseOsRelease(c.text));
     EXPECT_EQ(Name(distribution.family), Name(c.family)) << c.text;
     EXPECT_EQ(distribution.name, c.name);
   }
 }
 
 TEST(InstallHint, NamesThePackageOfThisDistribution) {
-  EXPECT_EQ(InstallHint(ParseOsRelease("ID=debian"), "qemu-system-x86_64", false),
+  EXPECT_EQ(InstallHint(DistributionOf(sys::ParseOsRelease("ID=debian")), "qemu-system-x86_64", false),
             "sudo apt install qemu-system-x86");
-  EXPECT_EQ(InstallHint(ParseOsRelease("ID=fedora"), "mke2fs", true), "dnf install e2fsprogs");
-  EXPECT_EQ(InstallHint(ParseOsRelease("ID=arch"), "mmdebstrap", false),
+  EXPECT_EQ(InstallHint(DistributionOf(sys::ParseOsRelease("ID=fedora")), "mke2fs", true),
+            "dnf install e2fsprogs");
+  EXPECT_EQ(InstallHint(DistributionOf(sys::ParseOsRelease("ID=arch")), "mmdebstrap", false),
             "install mmdebstrap with this system's package manager");
-  EXPECT_EQ(InstallHint(ParseOsRelease(""), "gdb", false), "install gdb with this system's package manager");
+  EXPECT_EQ(InstallHint(DistributionOf(sys::ParseOsRelease("")), "gdb", false),
+            "install gdb with this system's package manager");
   EXPECT_EQ(InstallCommand(PackageFamily::kSuse, {"a", "b"}, false), "sudo zypper install a b");
   EXPECT_EQ(InstallCommand(PackageFamily::kUnknown, {"a"}, false), "");
 }

@@ -52,7 +52,7 @@ TEST(Doctor, APerfectHost) {
 
 TEST(Doctor, AHostThatLacksEverything) {
   FakeWorld world;
-  world.distribution = ParseOsRelease("ID=fedora\nPRETTY_NAME=\"Fedora Linux 42\"\n");
+  world.distribution = DistributionOf(sys::ParseOsRelease("ID=fedora\nPRETTY_NAME=\"Fedora Linux 42\"\n"));
   world.kvm = ProbeKvm("/nonexistent/kvm");
   world.qemu = MakeError(ErrorCode::kNotFound, "there is no qemu-system-x86_64 in PATH")
                    .Hint("sudo dnf install qemu-system-x86-core");

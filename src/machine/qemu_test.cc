@@ -85,7 +85,7 @@ class QemuFiles : public ::testing::Test {
 };
 
 TEST_F(QemuFiles, FindsTheMostWanted) {
-  const Distribution debian = ParseOsRelease("ID=debian");
+  const Distribution debian = DistributionOf(sys::ParseOsRelease("ID=debian"));
   QemuSearch search{.path = folder_.path() + "/bin", .fallbacks = {}};
   EXPECT_EQ(*FindQemu(search, debian, true), Program());
   search.path = "/nonexistent";

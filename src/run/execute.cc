@@ -114,12 +114,12 @@ Outcome Execute(const Request& request, World& world, store::RunStore& runs, con
 }
 
 Result<DryRun> PlanOnly(const Request& request, World& world) {
-  Timings timings;
-  DryRun dry{.plan = KILN_TRY(MakePlan(request, world, timings)), .command_line = {}};
-  Plan standalone = KILN_TRY(MakeStandalone(request, world));
+  Plans plans = KILN_TRY(MakePlans(request, world));
+  DryRun dry{.plan = std::move(plans.usual), .command_line = {}};
+  const Plan& by_hand = plans.by_hand;
   dry.command_line =
-      KILN_TRY(machine::QemuArguments(standalone.machine, standalone.features, machine::Wiring::Terminal()));
-  dry.command_line.insert(dry.command_line.begin(), standalone.qemu);
+      KILN_TRY(machine::QemuArguments(by_hand.machine, by_hand.features, machine::Wiring::Terminal()));
+  dry.command_line.insert(dry.command_line.begin(), by_hand.qemu);
   return dry;
 }
 

@@ -54,14 +54,15 @@ class Planner {
     return std::move(plan_);
   }
 
-  Result<Plan> MakeForHand() {
-    Plan usual = KILN_TRY(Make());
-    plan_ = std::move(usual);
+  Result<Plans> MakeWithByHand() {
+    Plans plans{.usual = KILN_TRY(Make()), .by_hand = {}};
+    plan_ = plans.usual;
     // On the console there is one stream, and it is the command's terminal.
     plan_.exec.flags = wire::kExecPty;
     KILN_TRY(MakeInitramfs(StandaloneScript(plan_)));
     KILN_TRY(CommandLine({fmt::format("kiln.script=/{}", rootfs::kScript)}));
-    return std::move(plan_);
+    plans.by_hand = std::move(plan_);
+    return plans;
   }
 
  private:
@@ -429,9 +430,9 @@ Result<Plan> MakePlan(const Request& request, World& world, Timings& timings) {
   return Planner(request, world, timings).Make();
 }
 
-Result<Plan> MakeStandalone(const Request& request, World& world) {
+Result<Plans> MakePlans(const Request& request, World& world) {
   Timings timings;
-  return Planner(request, world, timings).MakeForHand();
+  return Planner(request, world, timings).MakeWithByHand();
 }
 
 }  // namespace kiln::run

@@ -47,8 +47,12 @@ struct Plan {
 /// `timings` gets what was reached.
 Result<Plan> MakePlan(const Request& request, World& world, Timings& timings);
 
-/// The same machine for a person to start by hand: its initramfs also holds the frames that kiln would send,
-/// and the agent replays them (`kiln.script=`), runs the command on the console and powers off.
-Result<Plan> MakeStandalone(const Request& request, World& world);
+struct Plans {
+  Plan usual;
+  /// The same machine for a person to start by hand: its initramfs also holds the frames that kiln would
+  /// send, and the agent replays them (`kiln.script=`), runs the command on the console and powers off.
+  Plan by_hand;
+};
+Result<Plans> MakePlans(const Request& request, World& world);
 
 }  // namespace kiln::run

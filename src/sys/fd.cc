@@ -1,9 +1,11 @@
 #include "sys/fd.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace kiln::sys {
@@ -25,6 +27,17 @@ Result<Fd> Duplicate(int fd) {
   const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return ErrnoError(errno, "duplicate descriptor {}", fd);
   return Fd(copy);
+}
+
+Result<Fd> MemoryFile(const char* name) {
+  const int fd = ::memfd_create(name, MFD_CLOEXEC);
+  if (fd < 0) return ErrnoError(errno, "create a file in memory");
+  return Fd(fd);
+}
+
+Result<> Sync(int fd, std::string_view what) {
+  if (::fsync(fd) != 0) return ErrnoError(errno, "fsync {}", what);
+  return {};
 }
 
 Result<PipeEnds> Pipe() {
@@ -72,18 +85,24 @@ Result<> WriteAll(int fd, std::string_view bytes) {
   return {};
 }
 
-Result<std::string> ReadAll(int fd, size_t limit) {
+Result<std::string> ReadAll(int fd, size_t limit, size_t expected) {
+  constexpr size_t kLeast = 16384;
   std::string text;
+  size_t used = 0;
+  const auto resize = [&](size_t size) {
+    text.resize_and_overwrite(size, [](char*, size_t n) noexcept { return n; });
+  };
+  resize(std::max(std::min(expected, limit) + 1, kLeast));  // One more: to see the end at once.
   for (;;) {
-    const size_t start = text.size();
-    const size_t chunk = start < 65536 ? 16384 : start;
-    text.resize(start + chunk);
-    auto count = ReadSome(fd, text.data() + start, chunk);
+    if (used == text.size()) resize(used * 2);
+    auto count = ReadSome(fd, text.data() + used, text.size() - used);
     if (!count) return std::move(count).error();
-    text.resize(start + *count);
-    if (*count == 0) return text;
-    if (text.size() > limit) return MakeError(ErrorCode::kCorrupt, "more than {} bytes", limit);
+    used += *count;
+    if (used > limit) return MakeError(ErrorCode::kCorrupt, "more than {} bytes", limit);
+    if (*count == 0) break;
   }
+  resize(used);
+  return text;
 }
 
 }  // namespace kiln::sys

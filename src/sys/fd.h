@@ -36,6 +36,10 @@ class Fd {
 /// open(2) with O_CLOEXEC; the error names the path.
 Result<Fd> Open(const std::string& path, int flags, unsigned mode = 0);
 Result<Fd> Duplicate(int fd);
+/// A file without a name that lives in memory, as long as it is open (memfd_create(2)).
+Result<Fd> MemoryFile(const char* name);
+/// fsync(2); `what` names it in errors.
+Result<> Sync(int fd, std::string_view what);
 
 struct PipeEnds {
   Fd read;
@@ -58,7 +62,8 @@ Result<size_t> ReadSome(int fd, void* buffer, size_t size);
 Result<size_t> WriteSome(int fd, std::string_view bytes);
 /// Writes it all to a blocking descriptor.
 Result<> WriteAll(int fd, std::string_view bytes);
-/// Reads to the end of file; more than `limit` bytes is kCorrupt.
-Result<std::string> ReadAll(int fd, size_t limit);
+/// Reads to the end of file; more than `limit` bytes is kCorrupt. `expected` is how many there should be, to
+/// allocate once.
+Result<std::string> ReadAll(int fd, size_t limit, size_t expected = 0);
 
 }  // namespace kiln::sys

@@ -92,7 +92,7 @@ Result<std::string> ReadFile(const std::string& path, size_t limit) {
     return MakeError(ErrorCode::kCorrupt, "read {}: {} is more than the {} expected at most", path,
                      FormatSize(identity.size), FormatSize(limit));
   }
-  return KILN_TRY(ReadAll(fd.get(), limit), "read {}", path);
+  return KILN_TRY(ReadAll(fd.get(), limit, static_cast<size_t>(identity.size)), "read {}", path);
 }
 
 Result<> WriteFileAtomic(const std::string& path, std::string_view bytes, unsigned mode) {

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -97,13 +98,18 @@ def run_case(case, kiln, folder):
     }
     for command, expectations in case.steps:
         command = command.replace("@DIR@", str(folder))
+        done = subprocess.Popen(["sh", "-c", command], cwd=folder / "work", env=environment, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
         try:
-            done = subprocess.run(["sh", "-c", command], cwd=folder / "work", env=environment, capture_output=True,
-                                  stdin=subprocess.DEVNULL, timeout=case.timeout)
-        except subprocess.TimeoutExpired:
+            streams = done.communicate(timeout=case.timeout)
+        except BaseException as error:
+            os.killpg(done.pid, signal.SIGKILL)
+            done.wait()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
             print(f"$ {command}\ndid not end within {case.timeout} s")
             return False
-        out, err = (stream.decode("utf-8", "backslashreplace") for stream in (done.stdout, done.stderr))
+        out, err = (stream.decode("utf-8", "backslashreplace") for stream in streams)
         if not any(kind == "exit" for kind, _ in expectations):
             expectations = [("exit", "0"), *expectations]
         wrong = [complaint(kind, text.replace("@DIR@", str(folder)), out, err, done.returncode) for kind, text in expectations]
@@ -115,6 +121,7 @@ def run_case(case, kiln, folder):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     parser = argparse.ArgumentParser()
     parser.add_argument("--kiln", required=True, type=pathlib.Path)
     parser.add_argument("file")
@@ -131,7 +138,12 @@ def main():
             result = result or SKIPPED
             continue
         folder = pathlib.Path(tempfile.mkdtemp(prefix="kiln-case."))
-        if run_case(case, arguments.kiln.resolve(), folder):
+        try:
+            passed = run_case(case, arguments.kiln.resolve(), folder)
+        except BaseException:  # Interrupted: there is nothing to look at.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        if passed:
             shutil.rmtree(folder)
             continue
         print(f"FAILED: {case.name}\nits folder is kept: {folder}\nagain: {sys.argv[0]} --kiln {arguments.kiln} {arguments.file} '{case.name}'")
