@@ -1,6 +1,8 @@
 #include "machine.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -29,6 +31,31 @@ bool Below(char* out, const char* folder, const char* name) {
   memcpy(out, folder, front);
   memcpy(out + front, name, back + 1);
   return true;
+}
+
+}  // namespace
+
+namespace {
+
+/// "sleep (12), nginx (15)": what runs besides kernel threads and ourselves, as far as it fits.
+Line RunningPrograms() {
+  Line list;
+  DIR* folder = opendir("/proc");
+  if (folder == nullptr) return list;
+  while (const dirent* entry = readdir(folder)) {
+    const int pid = atoi(entry->d_name);
+    if (pid <= 1 || pid == getpid()) continue;
+    char name[64];
+    const int proc = dirfd(folder);
+    // A kernel thread has no command line.
+    if (ReadSmallFile(proc, Text(entry->d_name, "/cmdline").c_str(), name, sizeof(name)) <= 0) continue;
+    const ssize_t size = ReadSmallFile(proc, Text(entry->d_name, "/comm").c_str(), name, sizeof(name));
+    if (size <= 1) continue;
+    const View comm(name, static_cast<size_t>(size) - 1);
+    list.Add(list.view().size == 0 ? "" : ", ").Add(comm).Add(" (").Add(static_cast<uint64_t>(pid)).Add(")");
+  }
+  closedir(folder);
+  return list;
 }
 
 }  // namespace
@@ -75,9 +102,12 @@ Failure Mount(const wire::MountOf<Owner>& request) {
 Failure Unmount(const wire::UnmountOf<Owner>& request) {
   const CText target(request.target);
   if (target.error() != 0) return Failed(target.error(), "unmount ", request.target);
-  if (umount2(target.get(), static_cast<int>(request.flags)) != 0)
-    return Failed(errno, "unmount ", request.target);
-  return {};
+  if (umount2(target.get(), static_cast<int>(request.flags)) == 0) return {};
+  const int error = errno;
+  if (error != EBUSY) return Failed(error, "unmount ", request.target);
+  const Line users = RunningPrograms();
+  if (users.view().size == 0) return Failed(error, "unmount ", request.target);
+  return Failed(error, "unmount ", request.target, " while these run: ", users.view());
 }
 
 Failure SwitchRoot(const wire::SwitchRootOf<Owner>& request) {
@@ -106,6 +136,32 @@ Failure SwitchRoot(const wire::SwitchRootOf<Owner>& request) {
       chdir("/") != 0)
     return {errno, what};
   return {};
+}
+
+Failure LeaveRoot(const wire::LeaveRootOf<Owner>& request, const Roots& roots) {
+  const CText path(request.path);
+  const Line what = Text("leave the root for the initramfs and mount it on ", request.path);
+  if (path.error() != 0) return {path.error(), what};
+  struct stat inside{};
+  struct stat outside{};
+  if (fstat(roots.initramfs, &outside) != 0 || stat("/", &inside) != 0) return {errno, what};
+  if (inside.st_dev == outside.st_dev) return Failed(EINVAL, what.view(), ": the initramfs is the root");
+  // From here relative paths are the initramfs' and absolute ones still the root's.
+  if (fchdir(roots.initramfs) != 0) return {errno, what};
+  const char* target = path.get();
+  while (*target == '/') ++target;
+  const char* const folders[] = {"/proc", "/sys", "/dev", "/run"};
+  Failure failure;
+  for (const char* folder : folders) {
+    struct stat info{};
+    if (stat(folder, &info) != 0 || info.st_dev == inside.st_dev) continue;
+    if (mount(folder, folder + 1, nullptr, MS_MOVE, nullptr) != 0 && !failure)
+      failure = Failed(errno, "move ", folder, " back to the initramfs");
+  }
+  if (!failure && (mount("/", target, nullptr, MS_MOVE, nullptr) != 0 || chroot(".") != 0))
+    failure = {errno, what};
+  chdir("/");
+  return failure;
 }
 
 Failure LoadModule(const wire::LoadModuleOf<Owner>& request, const Roots& roots) {

@@ -12,6 +12,7 @@ using Owner = wire::Borrowed;
 Failure Mount(const wire::MountOf<Owner>& request);
 Failure Unmount(const wire::UnmountOf<Owner>& request);
 Failure SwitchRoot(const wire::SwitchRootOf<Owner>& request);
+Failure LeaveRoot(const wire::LeaveRootOf<Owner>& request, const Roots& roots);
 Failure LoadModule(const wire::LoadModuleOf<Owner>& request, const Roots& roots);
 Failure UnloadModule(const wire::UnloadModuleOf<Owner>& request);
 Failure SetClock(const wire::SetClock& request);

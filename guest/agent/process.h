@@ -60,6 +60,7 @@ void RunSyncDisks(const void* request, int status);
 /// LoadModule, whose `what` is a ModuleToLoad.
 void RunMount(const void* request, int status);
 void RunUnmount(const void* request, int status);
+void RunAwaitFile(const void* request, int status);
 void RunUnloadModule(const void* request, int status);
 void RunLoadModule(const void* what, int status);
 

@@ -24,7 +24,7 @@ Failure Unreadable() {
 
 bool IsForInit(wire::Type type) {
   return type == wire::Type::kMount || type == wire::Type::kUnmount || type == wire::Type::kNetUp ||
-         (type >= wire::Type::kSwitchRoot && type <= wire::Type::kEntropy);
+         type == wire::Type::kLeaveRoot || (type >= wire::Type::kSwitchRoot && type <= wire::Type::kEntropy);
 }
 
 /// Whether a request may wait for a server, a disk or a driver, so that it gets a process of its own. What
@@ -32,7 +32,8 @@ bool IsForInit(wire::Type type) {
 bool MayHang(wire::Type type, View payload) {
   wire::MountOf<Owner> mount;
   if (type == wire::Type::kMount) return Read(payload, mount) && MountMayHang(mount.fstype);
-  return type == wire::Type::kUnmount || type == wire::Type::kLoadModule || type == wire::Type::kUnloadModule;
+  return type == wire::Type::kUnmount || type == wire::Type::kLoadModule ||
+         type == wire::Type::kUnloadModule || type == wire::Type::kAwaitFile;
 }
 
 /// Reads a request and does it at once.
@@ -184,6 +185,7 @@ void Session::StartChannel(const Message& message) {
   wire::MountOf<Owner> mount;
   wire::UnmountOf<Owner> unmount;
   wire::UnloadModuleOf<Owner> unload;
+  wire::AwaitFileOf<Owner> await;
   ModuleToLoad load{{}, roots_};
   const auto start_silent = [&](Body body, const void* request) {
     return channel->StartTransfer(body, request, false, false, roots_);
@@ -206,6 +208,8 @@ void Session::StartChannel(const Message& message) {
     if (Read(message.payload, load.request)) failure = start_silent(RunLoadModule, &load);
   } else if (message.type == wire::Type::kUnloadModule) {
     if (Read(message.payload, unload)) failure = start_silent(RunUnloadModule, &unload);
+  } else if (message.type == wire::Type::kAwaitFile) {
+    if (Read(message.payload, await)) failure = start_silent(RunAwaitFile, &await);
   } else if (message.payload.size == 0) {
     failure = start_silent(RunSyncDisks, nullptr);
   }
@@ -235,6 +239,11 @@ bool Session::HandleMachine(const Message& message, Failure& failure) {
       return true;
     case wire::Type::kSwitchRoot:
       failure = Do<wire::SwitchRootOf<Owner>>(message.payload, SwitchRoot);
+      return true;
+    case wire::Type::kLeaveRoot:
+      failure = Do<wire::LeaveRootOf<Owner>>(
+          message.payload,
+          [this](const wire::LeaveRootOf<Owner>& request) { return LeaveRoot(request, roots_); });
       return true;
     case wire::Type::kSetClock:
       failure = Do<wire::SetClock>(message.payload, agent::SetClock);

@@ -266,6 +266,35 @@ TEST_P(AgentRequests, AsInitItMountsAndSwitchesRoot) {
   EXPECT_EQ(guest.Exited(10).what, "");
   EXPECT_THAT(guest.seen[10].out, HasSubstr("kilntest\n/proc/1/exe\n")) << guest.seen[10].err;
   EXPECT_THAT(guest.seen[10].out, HasSubstr("usr\n"));
+
+  // Back to the initramfs, which stands for the host's root here, and out of what was mounted.
+  reply = guest.Ask(11, wire::LeaveRoot{.path = root});
+  EXPECT_EQ(reply.error, 0U) << reply.what;
+  exec = Shell("ls /proc/1/exe; test -d " + root + "/usr && echo inside");
+  exec.uid = exec.gid = 0;
+  guest.Send(12, exec);
+  EXPECT_EQ(guest.Exited(12).what, "");
+  EXPECT_EQ(guest.seen[12].out, "/proc/1/exe\ninside\n") << guest.seen[12].err;
+  exec = Shell("echo up; cd " + root + "; exec sleep 1000");
+  exec.uid = exec.gid = 0;
+  guest.Send(13, exec);
+  ASSERT_TRUE(guest.Until([&] { return guest.seen[13].out == "up\n"; }));
+  reply = guest.Ask(14, wire::Unmount{.target = root + "/usr"});
+  EXPECT_EQ(reply.error, 0U) << reply.what;
+  guest.Send(15, wire::LeaveRoot{.path = root});
+  EXPECT_EQ(guest.Reply(15).error, static_cast<uint32_t>(EINVAL));
+}
+
+TEST_P(AgentRequests, AwaitsAFileThatAppears) {
+  Guest guest(GetParam());
+  guest.Hello();
+  guest.Send(1, wire::AwaitFile{.path = Path("late"), .limit_ms = 60'000});
+  guest.Send(2, Shell("sleep 0.05; echo x > " + Path("late")));
+  EXPECT_EQ(guest.Reply(1).error, 0U) << guest.Reply(1).what;
+  EXPECT_EQ(guest.Ask(3, wire::AwaitFile{.path = Path("never"), .limit_ms = 1}).error,
+            static_cast<uint32_t>(ETIMEDOUT));
+  EXPECT_EQ(guest.Ask(4, wire::AwaitFile{.path = "/no/such/folder/x", .limit_ms = 1}).error,
+            static_cast<uint32_t>(ENOENT));
 }
 
 }  // namespace

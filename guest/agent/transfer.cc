@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -184,6 +185,30 @@ void RunLoadModule(const void* what, int status) {
   roots.initramfs = dup2(roots.initramfs, STDIN_FILENO);  // All else is closed.
   CloseInherited(status);
   if (const Failure failure = LoadModule(module.request, roots)) FailChild(status, failure);
+}
+
+void RunAwaitFile(const void* what, int status) {
+  const wire::AwaitFileOf<Owner>& request = *static_cast<const wire::AwaitFileOf<Owner>*>(what);
+  CloseInherited(status);
+  CText path(request.path);
+  const Line doing = Text("wait for ", request.path);
+  char* slash = strrchr(path.get(), '/');
+  if (path.error() != 0 || slash == nullptr) FailChild(status, {EINVAL, doing});
+  const int watch = inotify_init1(IN_CLOEXEC);
+  // The folder is looked at before the file, so that nothing is missed in between.
+  *slash = '\0';
+  const int added = inotify_add_watch(watch, slash == path.get() ? "/" : path.get(), IN_CREATE | IN_MOVED_TO);
+  *slash = '/';
+  if (added < 0) FailChild(status, {errno, doing});
+  const uint64_t deadline = NowNs(CLOCK_MONOTONIC) + request.limit_ms * uint64_t{1'000'000};
+  while (access(path.get(), F_OK) != 0) {
+    const uint64_t now = NowNs(CLOCK_MONOTONIC);
+    if (now >= deadline) FailChild(status, {ETIMEDOUT, doing});
+    pollfd event = {watch, POLLIN, 0};
+    poll(&event, 1, static_cast<int>((deadline - now) / 1'000'000U) + 1);
+    char events[1024];
+    if (event.revents != 0 && read(watch, events, sizeof(events)) < 0) FailChild(status, {errno, doing});
+  }
 }
 
 }  // namespace kiln::agent

@@ -58,6 +58,8 @@ enum class Type : uint8_t {
   kPowerOff = 33,
   kReboot = 34,
   kResetChain = 35,
+  kLeaveRoot = 36,
+  kAwaitFile = 37,
   // Host to agent: about a channel that is open; not answered, and ignored once the channel is gone.
   kSignal = 48,
   kResize = 49,

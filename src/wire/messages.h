@@ -273,6 +273,30 @@ struct SwitchRootOf {
   }
 };
 
+/// Undoes SwitchRoot: the initramfs is the root again, with /proc, /sys, /dev and /run, and what was the root
+/// is mounted at `path` in it.
+template <class T>
+struct LeaveRootOf {
+  static constexpr Type kType = Type::kLeaveRoot;
+  typename T::Text path{};
+  template <class M, class F>
+  static void Fields(M& m, F& f) {
+    f(m.path);
+  }
+};
+
+/// Answered when `path` exists: a device that is on its way. ETIMEDOUT after `limit_ms`.
+template <class T>
+struct AwaitFileOf {
+  static constexpr Type kType = Type::kAwaitFile;
+  typename T::Text path{};
+  uint32_t limit_ms = 0;
+  template <class M, class F>
+  static void Fields(M& m, F& f) {
+    f(m.path), f(m.limit_ms);
+  }
+};
+
 /// A module that is in the kernel already is no error.
 template <class T>
 struct LoadModuleOf {

@@ -26,6 +26,8 @@ constexpr TypeName kNames[] = {
     {Type::kSymlink, "Symlink"},
     {Type::kWriteFile, "WriteFile"},
     {Type::kSwitchRoot, "SwitchRoot"},
+    {Type::kLeaveRoot, "LeaveRoot"},
+    {Type::kAwaitFile, "AwaitFile"},
     {Type::kLoadModule, "LoadModule"},
     {Type::kUnloadModule, "UnloadModule"},
     {Type::kSetClock, "SetClock"},
