@@ -154,6 +154,36 @@ Result<RootPlan> PlanRoot(const RootRequest& request, const GuestAbilities& gues
   return Planner(request, guest).Make(host_has);
 }
 
+Detachment PlanDetachment(const std::vector<Step>& steps) {
+  Detachment plan;
+  std::string root;
+  bool root_is_host = false;
+  for (const Step& step : steps) {
+    if (const auto* left = std::get_if<SwitchRoot>(&step)) root = left->path;
+    const auto* mount = std::get_if<MountStep>(&step);
+    if (mount != nullptr && mount->type == "9p" && (mount->target == kLower || mount->target == kRoot))
+      root_is_host = true;
+  }
+  if (root_is_host) {
+    plan.redo = steps;
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+      if (const auto* left = std::get_if<SwitchRoot>(&*step)) plan.undo.emplace_back(LeaveRoot{left->path});
+      if (const auto* mount = std::get_if<MountStep>(&*step))
+        plan.undo.emplace_back(UnmountStep{mount->target});
+    }
+    return plan;
+  }
+  for (const Step& step : steps) {
+    const auto* mount = std::get_if<MountStep>(&step);
+    if (mount == nullptr || mount->type != "9p") continue;
+    MountStep again = *mount;
+    if (!root.empty() && again.target.starts_with(root + "/")) again.target.erase(0, root.size());
+    plan.undo.insert(plan.undo.begin(), UnmountStep{again.target});
+    plan.redo.emplace_back(std::move(again));
+  }
+  return plan;
+}
+
 Result<Share> ParseShare(std::string_view text, std::string_view current) {
   std::vector<std::string> parts(1);
   for (size_t i = 0; i < text.size(); ++i) {

@@ -65,7 +65,19 @@ struct MountStep {
 struct SwitchRoot {
   std::string path;
 };
-using Step = std::variant<MakeFolder, MountStep, SwitchRoot>;
+/// The opposite of MountStep.
+struct UnmountStep {
+  std::string target;
+};
+/// The opposite of SwitchRoot.
+struct LeaveRoot {
+  std::string path;
+};
+/// Goes on when a device is there that was plugged in a moment ago.
+struct AwaitDevice {
+  std::string path;
+};
+using Step = std::variant<MakeFolder, MountStep, SwitchRoot, UnmountStep, LeaveRoot, AwaitDevice>;
 
 struct RootPlan {
   std::vector<Export> exports;
@@ -76,6 +88,14 @@ struct RootPlan {
   std::string directory;           ///< Where the command runs.
   std::vector<std::string> notes;  ///< What could not be done as asked, in words.
 };
+
+/// A guest that sees a folder of the host over 9p can't be frozen. What takes those folders away when `steps`
+/// have been done, and what brings them back in another life of the guest; both empty when there are none.
+struct Detachment {
+  std::vector<Step> undo;
+  std::vector<Step> redo;
+};
+Detachment PlanDetachment(const std::vector<Step>& steps);
 
 /// Answers whether a path exists on the host; for choosing the working directory.
 using HostHas = std::function<bool(const std::string&)>;

@@ -22,6 +22,9 @@ std::string Text(const std::vector<Step>& steps) {
                           mount->read_only ? "ro" : "rw");
     }
     if (const auto* root = std::get_if<SwitchRoot>(&step)) text += fmt::format("switch {}\n", root->path);
+    if (const auto* gone = std::get_if<UnmountStep>(&step)) text += fmt::format("unmount {}\n", gone->target);
+    if (const auto* left = std::get_if<LeaveRoot>(&step)) text += fmt::format("leave {}\n", left->path);
+    if (const auto* device = std::get_if<AwaitDevice>(&step)) text += fmt::format("await {}\n", device->path);
   }
   return text;
 }
@@ -76,6 +79,33 @@ TEST(PlanRoot, SharesBelowWhatIsMovedIntoTheRootAreMountedOnIt) {
   const std::string text = Text(plan->steps);
   EXPECT_NE(text.find("mount 9p kshare1 /run/a rw"), std::string::npos) << text;
   EXPECT_NE(text.find("mount 9p kshare2 /kiln/root/runner ro"), std::string::npos) << text;
+}
+
+TEST(PlanDetachment, TakesAHostRootApartAndPutsItTogether) {
+  const auto plan =
+      PlanRoot({.kind = RootKind::kHost, .path = "/", .shares = {{"/a", "/a", true}}}, {}, kEverything);
+  ASSERT_TRUE(plan);
+  const Detachment detachment = PlanDetachment(plan->steps);
+  EXPECT_EQ(Text(detachment.undo),
+            "leave /kiln/root\n"
+            "unmount /kiln/root/a\n"
+            "unmount /kiln/root\n"
+            "unmount /kiln/lower\n");
+  EXPECT_EQ(Text(detachment.redo), Text(plan->steps));
+}
+
+TEST(PlanDetachment, TakesOnlyTheSharesFromARootOfItsOwn) {
+  const auto disk = PlanRoot({.kind = RootKind::kDisk,
+                              .path = "/i.img",
+                              .file_system = "ext4",
+                              .shares = {{"/a", "/mnt/a", true}, {"/b", "/mnt/a/b", false}}},
+                             {}, kEverything);
+  ASSERT_TRUE(disk);
+  const Detachment detachment = PlanDetachment(disk->steps);
+  EXPECT_EQ(Text(detachment.undo), "unmount /mnt/a/b\nunmount /mnt/a\n");
+  EXPECT_EQ(Text(detachment.redo), "mount 9p kshare0 /mnt/a rw\nmount 9p kshare1 /mnt/a/b ro\n");
+  const auto initramfs = PlanRoot({.kind = RootKind::kInitramfs}, {}, kEverything);
+  EXPECT_TRUE(PlanDetachment(initramfs->steps).undo.empty());
 }
 
 TEST(PlanRoot, WithoutOverlayTheRootIsReadOnlyAndSaysSo) {

@@ -5,6 +5,9 @@
 namespace kiln::run {
 namespace {
 
+/// A kernel that was told of a new device has it in far less, also under emulation.
+constexpr uint32_t kDeviceLimitMs = 20'000;
+
 template <class M>
 SetupRequest Make(std::string what, M message) {
   return SetupRequest{
@@ -50,6 +53,13 @@ SetupRequest FromStep(const rootfs::Step& step) {
                             .options = mount->options,
                             .mkdir = 1});
   }
+  if (const auto* gone = std::get_if<rootfs::UnmountStep>(&step))
+    return Make(fmt::format("unmount {}", gone->target), wire::Unmount{.target = gone->target});
+  if (const auto* left = std::get_if<rootfs::LeaveRoot>(&step))
+    return Make(fmt::format("leave the root {}", left->path), wire::LeaveRoot{.path = left->path});
+  if (const auto* device = std::get_if<rootfs::AwaitDevice>(&step))
+    return Make(fmt::format("wait for {}", device->path),
+                wire::AwaitFile{.path = device->path, .limit_ms = kDeviceLimitMs});
   const auto& root = std::get<rootfs::SwitchRoot>(step);
   return Make(fmt::format("make {} the root", root.path), wire::SwitchRoot{.path = root.path});
 }
@@ -60,6 +70,12 @@ std::vector<SetupRequest> EarlyRequests(const Plan& plan) {
   std::vector<SetupRequest> requests;
   for (const rootfs::Step& step : plan.early_steps) requests.push_back(FromStep(step));
   requests.push_back(Make("bring the network up", wire::NetUp{.name = "lo"}));
+  return requests;
+}
+
+std::vector<SetupRequest> Requests(const std::vector<rootfs::Step>& steps) {
+  std::vector<SetupRequest> requests;
+  for (const rootfs::Step& step : steps) requests.push_back(FromStep(step));
   return requests;
 }
 
