@@ -44,6 +44,7 @@ Result<run::Request> MakeRequest(const config::Settings& settings, const Parsed&
   request.writable = settings.List("rw");
   request.shares = settings.List("share");
   for (const auto& disk : settings.List("disk")) request.disks.push_back(Disk(disk));
+  request.hostname = settings.Text("hostname").value_or("");
   const std::string net = *settings.Text("net");
   request.net_open = net == "open";
   request.net = request.net_open ? "user" : net;

@@ -57,6 +57,10 @@ constexpr auto kRows = std::to_array<NeedRow>({
      {{{"VSOCKETS", "vsock"}, {"VIRTIO_VSOCKETS", "vmw_vsock_virtio_transport"}}}},
     {Need::kVmGenId, "vmgenid", "the VM generation id", {{{"VMGENID", "vmgenid"}}}},
     {Need::kAcpi, "acpi", "ACPI (power off)", {{{"ACPI"}}}},
+    {Need::kPciHotplug,
+     "pci-hotplug",
+     "devices plugged in while it runs",
+     {{{"HOTPLUG_PCI"}, {"HOTPLUG_PCI_ACPI"}}}},
 });
 static_assert(kRows.size() == static_cast<size_t>(kLastNeed) + 1);
 
@@ -218,6 +222,8 @@ Result<Abilities> ChooseAbilities(const Kconfig* config, const ModuleIndex* modu
   abilities.tmpfs = chooser.Take(Need::kTmpfs, abilities.root_modules);
   if (!abilities.tmpfs) abilities.fallbacks.push_back(chooser.Why(Need::kTmpfs));
   abilities.vsock = virtio && chooser.Take(Need::kVsock, abilities.vsock_modules);
+  std::vector<std::string> none;
+  abilities.pci_hotplug = chooser.Take(Need::kPciHotplug, none);
   abilities.network = virtio && chooser.Take(Need::kVirtioNet, abilities.network_modules);
   return abilities;
 }

@@ -33,9 +33,10 @@ enum class Need {
   kExt4,
   kVsock,
   kVmGenId,
-  kAcpi,  ///< Power off and reboot.
+  kAcpi,        ///< Power off and reboot.
+  kPciHotplug,  ///< Devices that come while it runs.
 };
-inline constexpr Need kLastNeed = Need::kAcpi;
+inline constexpr Need kLastNeed = Need::kPciHotplug;
 
 enum class NeedState {
   kBuiltIn,
@@ -81,6 +82,7 @@ struct Abilities {
   bool tmpfs = true;
   bool vsock = true;
   bool network = true;
+  bool pci_hotplug = true;
   /// For PlanModules: what the link, the root (with overlay and tmpfs), the network card and vsock need.
   std::vector<std::string> link_modules;
   std::vector<std::string> root_modules;

@@ -242,7 +242,7 @@ class Builder {
       const std::string file = fmt::format("disk{}-file", i);
       const std::string node = fmt::format("disk{}", i);
       Put("-blockdev", OptionWriter("")
-                           .Add("driver", "file")
+                           .Add("driver", disk.is_device ? "host_device" : "file")
                            .Add("node-name", file)
                            .Add("filename", disk.path)
                            .Add("read-only", disk.read_only));

@@ -42,7 +42,7 @@ class Planner {
           .Hint("build it with CONFIG_NET_9P=y CONFIG_NET_9P_VIRTIO=y CONFIG_9P_FS=y");
     }
     base_ = request_.kind == RootKind::kInitramfs ? "" : std::string(kRoot);
-    Lower();
+    Lower(host_has);
     if (request_.kind != RootKind::kInitramfs) RunFolder();
     Shares();
     if (request_.kind != RootKind::kInitramfs) plan_.steps.emplace_back(SwitchRoot{std::string(kRoot)});
@@ -72,8 +72,19 @@ class Planner {
     }
   }
 
-  void Lower() {
-    if (request_.kind == RootKind::kInitramfs) return;
+  // Beside the root's own, before the overlay shows both as one. A folder that is no system has none.
+  void MachineId(const HostHas& host_has) {
+    if (request_.kind == RootKind::kDirectory && !host_has(request_.path + "/etc/machine-id")) return;
+    plan_.early_steps.emplace_back(MakeFolder{fmt::format("{}/upper/etc", kUpper)});
+    plan_.machine_id_path = fmt::format("{}/upper/etc/machine-id", kUpper);
+  }
+
+  void Lower(const HostHas& host_has) {
+    if (request_.kind == RootKind::kInitramfs) {
+      plan_.early_steps.emplace_back(MakeFolder{"/etc"});
+      plan_.machine_id_path = "/etc/machine-id";
+      return;
+    }
     if (!guest_.overlay || !guest_.tmpfs) {
       LowerAt(base_);
       plan_.notes.emplace_back(
@@ -85,6 +96,7 @@ class Planner {
     EarlyTmpfs(kUpper);
     plan_.early_steps.emplace_back(MakeFolder{fmt::format("{}/upper", kUpper)});
     plan_.early_steps.emplace_back(MakeFolder{fmt::format("{}/work", kUpper)});
+    MachineId(host_has);
     Mount("kiln", base_, "overlay",
           fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work", kLower, kUpper, kUpper));
   }

@@ -84,8 +84,10 @@ struct RootPlan {
   bool needs_root_disk = false;  ///< The image is to be the machine's first disk.
   /// What is of the guest alone, so that it can be done before a machine is frozen and cloned.
   std::vector<Step> early_steps;
-  std::vector<Step> steps;         ///< What shows the guest something of the host; after `early_steps`.
-  std::string directory;           ///< Where the command runs.
+  std::vector<Step> steps;  ///< What shows the guest something of the host; after `early_steps`.
+  std::string directory;    ///< Where the command runs.
+  /// Where the guest's /etc/machine-id is to be written before `steps`; empty leaves the root's own.
+  std::string machine_id_path;
   std::vector<std::string> notes;  ///< What could not be done as asked, in words.
 };
 

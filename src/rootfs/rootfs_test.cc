@@ -46,6 +46,7 @@ TEST(PlanRoot, HostIsAnOverlayOverNineP) {
             "mount tmpfs tmpfs /kiln/upper rw\n"
             "mkdir 755 /kiln/upper/upper\n"
             "mkdir 755 /kiln/upper/work\n"
+            "mkdir 755 /kiln/upper/upper/etc\n"
             "mount tmpfs tmpfs /run rw\n"
             "mkdir 1777 /run/lock\n"
             "mkdir 755 /run/user\n"
@@ -66,6 +67,8 @@ TEST(PlanRoot, SharesAreMountedOuterFirst) {
   EXPECT_EQ(Text(*plan),
             "export /a as kshare0 ro\n"
             "export /a/b as kshare1 rw\n"
+            "mkdir 755 /etc\n"
+            "-- of the host\n"
             "mount 9p kshare0 /w ro\n"
             "mount 9p kshare1 /w/in rw\n"
             "in /w/src");

@@ -59,6 +59,11 @@ class Planner {
     plan_ = plans.usual;
     // On the console there is one stream, and it is the command's terminal.
     plan_.exec.flags = wire::kExecPty;
+    // Nor is it one of many: the same each time it is asked for.
+    plan_.identity = {.hostname = request_.hostname.empty() ? "kiln" : request_.hostname};
+    plan_.machine_id_path.clear();
+    plan_.machine.network.mac.clear();
+    plan_.machine.generation_id.reset();
     KILN_TRY(MakeInitramfs(StandaloneScript(plan_)));
     KILN_TRY(CommandLine({fmt::format("kiln.script=/{}", rootfs::kScript)}));
     plans.by_hand = std::move(plan_);
@@ -158,8 +163,10 @@ class Planner {
       plan_.set_up_network = true;
     }
     machine.extra_qemu_arguments = request_.qemu_arguments;
-    machine.generation_id = std::nullopt;
-    plan_.hostname = "kiln";
+    plan_.can_plug_disks = abilities_.pci_hotplug;
+    plan_.identity = MakeIdentity(RandomBytes(32), request_.hostname);
+    machine.generation_id = plan_.identity.generation_id;
+    if (machine.network.kind != machine::Network::Kind::kNone) machine.network.mac = plan_.identity.mac;
     return {};
   }
 
@@ -167,12 +174,21 @@ class Planner {
     const auto identity = sys::Identify(disk.path);
     if (!identity) return Error(identity.error()).Context("disk");
     machine::Disk attached{.path = disk.path, .format = disk.format, .read_only = disk.read_only};
+    attached.is_device = sys::IsBlockDevice(disk.path);
     if (!attached.format.empty()) return attached;
     attached.format = "raw";
     for (const std::string_view format : {"qcow2", "vmdk", "vdi", "vhdx"}) {
       if (disk.path.ends_with(fmt::format(".{}", format))) attached.format = format;
     }
     return attached;
+  }
+
+  // As the kernel counts: vda to vdz, vdaa …
+  static std::string DiskName(size_t index) {
+    std::string letters;
+    for (size_t rest = index + 1; rest > 0; rest = (rest - 1) / 26)
+      letters.insert(letters.begin(), static_cast<char>('a' + (rest - 1) % 26));
+    return "/dev/vd" + letters;
   }
 
   static Result<machine::PortForward> Forward(std::string_view text) {
@@ -239,6 +255,10 @@ class Planner {
     }
     plan_.early_steps = std::move(files.early_steps);
     plan_.steps = std::move(files.steps);
+    if (!plan_.machine.disks.empty()) {
+      plan_.steps.insert(plan_.steps.begin(), rootfs::AwaitDevice{DiskName(plan_.machine.disks.size() - 1)});
+    }
+    plan_.machine_id_path = files.machine_id_path;
     plan_.exec.cwd = files.directory;
     plan_.notes.insert(plan_.notes.end(), files.notes.begin(), files.notes.end());
     return {};

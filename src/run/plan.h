@@ -10,6 +10,7 @@
 #include "machine/features.h"
 #include "machine/machine.h"
 #include "rootfs/plan.h"
+#include "run/identity.h"
 #include "run/outcome.h"
 #include "run/request.h"
 #include "run/world.h"
@@ -27,7 +28,9 @@ struct Plan {
   std::vector<rootfs::Step> early_steps;  ///< For the agent, before the machine may be frozen.
   std::vector<rootfs::Step> steps;        ///< For the agent, before the command.
   wire::Exec exec;
-  std::string hostname;
+  Identity identity;
+  std::string machine_id_path;  ///< See rootfs::RootPlan.
+  bool can_plug_disks = false;  ///< The kernel takes devices while it runs.
   bool set_up_network = false;
   bool standard_input = false;  ///< The caller's input is fed to the command.
   bool is_shell = false;        ///< Nobody named a command.

@@ -81,6 +81,7 @@ json ToJson(const Request& request) {
           {"writable", Texts(request.writable)},
           {"shares", Texts(request.shares)},
           {"disks", std::move(disks)},
+          {"hostname", Text(request.hostname)},
           {"net", request.net},
           {"net_open", request.net_open},
           {"forwards", Texts(request.forwards)},
@@ -114,6 +115,7 @@ Result<Request> RequestFromJson(const json& object) {
   reader.Read("root", request.root);
   reader.Read("writable", request.writable);
   reader.Read("shares", request.shares);
+  reader.Read("hostname", request.hostname);
   reader.Read("net", request.net);
   reader.Read("net_open", request.net_open);
   reader.Read("forwards", request.forwards);

@@ -34,6 +34,7 @@ struct Request {
   std::vector<std::string>
       shares;  ///< `--share HOST[:GUEST][:ro|:rw]`, not yet parsed, paths under `directory_base`.
   std::vector<DiskRequest> disks;
+  std::string hostname;               ///< Of the guest; empty makes one up.
   std::string net = "none";           ///< none, user.
   bool net_open = false;              ///< User networking may reach the host and beyond.
   std::vector<std::string> forwards;  ///< `--forward [tcp:|udp:]HOSTPORT:GUESTPORT`.
@@ -53,7 +54,7 @@ struct Request {
   std::optional<Duration> boot_timeout;  ///< Scaled by the accelerator's speed when not given.
   bool verbose = false;                  ///< Every kernel message on the screen.
   bool keep_bundle = true;
-  bool cold = false;                     ///< `--cold`: boot, and neither use nor make a template.
+  bool cold = false;  ///< `--cold`: boot, and neither use nor make a template.
 };
 
 }  // namespace kiln::run

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <memory>
 
@@ -15,6 +14,7 @@
 #include "run/setup.h"
 #include "vm/freeze.h"
 #include "vm/guest_command.h"
+#include "vm/plug.h"
 #include "vm/process.h"
 
 namespace kiln::run {
@@ -28,13 +28,6 @@ constexpr uint32_t kWindow = 1 << 20;
 constexpr Duration kPanicGrace = seconds(3);
 constexpr Duration kPingEvery = seconds(5);
 constexpr Duration kQuitGrace = seconds(10);
-
-std::string RandomBytes(size_t count) {
-  std::string bytes(count, '\0');
-  const ssize_t got = ::getrandom(bytes.data(), bytes.size(), 0);
-  bytes.resize(got < 0 ? 0 : static_cast<size_t>(got));
-  return bytes;
-}
 
 uint64_t RandomNumber() {
   uint64_t number = 0;
@@ -90,6 +83,8 @@ class Session final : public console::RecordSink {
 
   Result<> StartQemu() {
     machine::Machine machine = plan_.machine;
+    // What is frozen has no disks; they come when it is awake.
+    if (use_.clone || use_.draft) to_plug_ = std::exchange(machine.disks, {});
     std::vector<std::pair<int, int>> inherited;
     sys::Fd state;
     if (use_.clone) {
@@ -115,10 +110,20 @@ class Session final : public console::RecordSink {
     log_.Add(use_.clone->boot_log);
     world_.observer.OnPhase(Phase::kSettingUp);
     qemu_->OnMigration([this](const std::string& status) {
-      if (status == "completed") Mark(timings_.agent);
+      if (status != "completed") return;
+      Mark(timings_.agent);
+      Plug();
     });
     vm::Wake(*qemu_, vm::kFirstInheritedFd, [this](const Error& error) { CloneFailed(error.Text()); });
     link_->Resume(use_.clone->hello);
+  }
+
+  // The guest is told to wait for the last of them before it goes on.
+  void Plug() {
+    vm::PlugDisks(*qemu_, std::exchange(to_plug_, {}), [this](const Error& error) {
+      if (use_.clone) return CloneFailed(error.Text());
+      Infra(error);
+    });
   }
 
   // Nothing of the run has happened yet as long as the command has not started: a boot can still take its
@@ -133,6 +138,7 @@ class Session final : public console::RecordSink {
     Mark(timings_.prepared);
     if (setup_error_) {
       use_.draft.reset();
+      Plug();
       return SetUp();
     }
     FreezeInto(*std::exchange(use_.draft, std::nullopt),
@@ -148,6 +154,7 @@ class Session final : public console::RecordSink {
                  }
                  live_memory_.Reset();
                  Mark(timings_.frozen);
+                 Plug();
                  SetUp();
                });
   }
@@ -456,7 +463,8 @@ class Session final : public console::RecordSink {
   store::Cache& cache_;
   Timings& timings_;
   SessionResult result_;
-  sys::Fd live_memory_;  // Of a machine that is to be frozen.
+  sys::Fd live_memory_;                 // Of a machine that is to be frozen.
+  std::vector<machine::Disk> to_plug_;  // Once it is frozen, or awake.
   bool concluded_ = false;
 
   ConsoleLog log_;

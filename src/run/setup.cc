@@ -83,11 +83,17 @@ std::vector<SetupRequest> LateRequests(const Plan& plan, uint64_t wall_ns, const
   std::vector<SetupRequest> requests;
   if (!entropy.empty()) requests.push_back(Make("take entropy", wire::Entropy{.bytes = entropy}));
   if (wall_ns != 0) requests.push_back(Make("set the clock", wire::SetClock{.realtime_ns = wall_ns}));
-  requests.push_back(Make("set the host name", wire::SetHostname{.name = plan.hostname}));
+  requests.push_back(Make("set the host name", wire::SetHostname{.name = plan.identity.hostname}));
+  if (!plan.machine_id_path.empty()) {
+    requests.push_back(
+        Make("give the guest a machine-id",
+             wire::WriteFile{.path = plan.machine_id_path, .bytes = plan.identity.machine_id, .create = 1}));
+  }
   for (const rootfs::Step& step : plan.steps) requests.push_back(FromStep(step));
   if (plan.set_up_network) {
     // The addresses of QEMU's user network (QEMU docs/system/devices/net.rst).
-    const wire::NetUp network{.name = "eth0", .address = "10.0.2.15/24", .gateway = "10.0.2.2", .mac = {}};
+    const wire::NetUp network{
+        .name = "eth0", .address = "10.0.2.15/24", .gateway = "10.0.2.2", .mac = plan.identity.mac};
     requests.push_back(Make("bring the network up", network));
     requests.push_back(PutFile({.path = "/etc/resolv.conf", .parents = 1}, "nameserver 10.0.2.3\n"));
   }

@@ -81,7 +81,9 @@ Result<FrozenMachine> Open(store::CacheEntry entry, const std::string& key, uint
 std::string Obstacle(const Plan& plan) {
   const machine::Machine& machine = plan.machine;
   if (!machine.extra_qemu_arguments.empty()) return "it has --qemu-arg, whose devices kiln does not know";
-  if (!machine.disks.empty()) return "it has disks";
+  if (!machine.disks.empty() && !plan.can_plug_disks) {
+    return "it has disks and its kernel takes none while it runs (CONFIG_HOTPLUG_PCI_ACPI)";
+  }
   if (machine.agent_link.transport == machine::AgentLink::Transport::kVsock)
     return "its agent is reached over vsock";
   if (!plan.features.Has(machine::Feature::kIgnoreShared) ||
@@ -101,6 +103,7 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan) {
     share.host_path = "/";
     share.read_only = true;
   }
+  shape.disks.clear();
   shape.network.forwards.clear();
   shape.network.mac.clear();
   if (shape.generation_id) shape.generation_id = "00000000-0000-0000-0000-000000000000";

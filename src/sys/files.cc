@@ -79,6 +79,7 @@ Result<FileIdentity> Identify(int fd, std::string_view what) {
 
 bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 bool IsDirectory(const std::string& path) { return HasType(path, S_IFDIR); }
+bool IsBlockDevice(const std::string& path) { return HasType(path, S_IFBLK); }
 bool IsRegularFile(const std::string& path) { return HasType(path, S_IFREG); }
 bool IsReadable(const std::string& path) {
   return ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0;

@@ -29,6 +29,7 @@ Result<FileIdentity> Identify(int fd, std::string_view what);
 
 bool Exists(const std::string& path);
 bool IsDirectory(const std::string& path);
+bool IsBlockDevice(const std::string& path);
 bool IsRegularFile(const std::string& path);
 /// access(2) with R_OK for the effective user.
 bool IsReadable(const std::string& path);
