@@ -25,6 +25,14 @@ endif()
 if(EXISTS "${CMAKE_SOURCE_DIR}/guest/agent/CMakeLists.txt")
   install(PROGRAMS "${CMAKE_BINARY_DIR}/guest/agent/kiln-agent" DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/kiln")
 endif()
+# What the libraries inside ask to be said.
+set(notices "${CMAKE_BINARY_DIR}/generated/third-party-notices")
+add_custom_command(OUTPUT "${notices}"
+  COMMAND "${CMAKE_COMMAND}" "-DSOURCE=${CMAKE_SOURCE_DIR}" "-DOUT=${notices}" -P "${CMAKE_SOURCE_DIR}/cmake/KilnNotices.cmake"
+  DEPENDS "${CMAKE_SOURCE_DIR}/docs/dependencies.md" "${CMAKE_SOURCE_DIR}/cmake/KilnNotices.cmake" VERBATIM
+  COMMENT "Collecting licence notices")
+add_custom_target(kiln_notices ALL DEPENDS "${notices}")
+install(FILES "${notices}" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(FILES LICENSE README.md CONTRIBUTING.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(DIRECTORY docs/ DESTINATION "${CMAKE_INSTALL_DOCDIR}/docs" FILES_MATCHING PATTERN "*.md")
 

@@ -26,19 +26,22 @@ std::string OptionWords(const CommandSpec& command) {
   return Join(words, " ");
 }
 
+// "show prune" for `runs`.
+std::string SubcommandWords(const CommandSpec& command) {
+  std::vector<std::string> words;
+  for (const auto* other : Shown()) {
+    if (other->name.starts_with(std::string(command.name) + " "))
+      words.emplace_back(other->name.substr(command.name.size() + 1));
+  }
+  return Join(words, " ");
+}
+
 // What the operand can be: a shell word list, or a command substitution.
 std::string OperandWords(const CommandSpec& command) {
   if (command.name == "template show") return "$(kiln complete templates 2>/dev/null)";
   if (command.name == "rerun" || command.name == "runs show") return "$(kiln complete runs 2>/dev/null)";
   if (command.name == "completion") return "bash zsh fish";
-  if (command.name != "help") {
-    std::vector<std::string> words;
-    for (const auto* other : Shown()) {
-      if (other->name.starts_with(std::string(command.name) + " "))
-        words.emplace_back(other->name.substr(command.name.size() + 1));
-    }
-    return Join(words, " ");
-  }
+  if (command.name != "help") return SubcommandWords(command);
   std::vector<std::string> words;
   for (const auto* other : Shown()) {
     if (other->name.find(' ') == std::string_view::npos) words.emplace_back(other->name);
@@ -167,15 +170,15 @@ std::string Zsh() {
       "#compdef kiln\n"
       "# zsh completion for kiln\n"
       "_kiln() {\n"
-      "  local -a commands\n"
-      "  commands=(\n";
+      "  local -a known\n"
+      "  known=(\n";
   for (const auto* command : Shown()) {
     if (command->name.find(' ') == std::string_view::npos)
       out += fmt::format("    '{}:{}'\n", command->name, ZshQuote(command->summary));
   }
   out +=
       "  )\n"
-      "  if ((CURRENT == 2)); then _describe command commands; return; fi\n"
+      "  if ((CURRENT == 2)); then _describe command known; return; fi\n"
       "  local command=$words[2]\n"
       "  case \"$words[2] $words[3]\" in\n";
   for (const auto* command : Shown()) {
@@ -188,7 +191,14 @@ std::string Zsh() {
       "  shift words; ((CURRENT--))\n"
       "  case $command in\n";
   for (const auto* command : Shown()) {
-    out += fmt::format("    '{}')\n      _arguments -S \\\n", command->name);
+    out += fmt::format("    '{}')\n", command->name);
+    if (command->operands == Operands::kCommand) {
+      out +=
+          "      local -i dashes=${words[(i)--]}\n"
+          "      if ((dashes < CURRENT)); then shift $dashes words; ((CURRENT -= dashes)); _normal; return; "
+          "fi\n";
+    }
+    out += "      _arguments -S \\\n";
     for (const OptionSpec& option : OptionsOf(*command)) {
       if (!option.hidden) out += ZshOption(option);
     }
@@ -216,18 +226,30 @@ std::string FishQuote(std::string_view text) {
 std::string Fish() {
   std::string out =
       "# fish completion for kiln\n"
+      "function __kiln_past_dashes\n"
+      "  contains -- -- (commandline -opc)\n"
+      "end\n"
+      "function __kiln_command\n"
+      "  set -l words (commandline -opc)\n"
+      "  set -e words[1..(contains -i -- -- $words)]\n"
+      "  complete -C (string join ' ' -- (string escape -- $words) (commandline -ct))\n"
+      "end\n"
       "complete -c kiln -f\n"
+      "complete -c kiln -n __kiln_past_dashes -a '(__kiln_command)'\n"
       "complete -c kiln -n __fish_use_subcommand -l version -d 'Print the version'\n";
   for (const auto* command : Shown()) {
     std::string condition;
     const size_t blank = command->name.find(' ');
     if (blank == std::string_view::npos) {
-      condition = fmt::format("__fish_seen_subcommand_from {}", command->name);
+      condition = fmt::format("not __kiln_past_dashes; and __fish_seen_subcommand_from {}", command->name);
+      const std::string below = SubcommandWords(*command);
+      if (!below.empty()) condition += "; and not __fish_seen_subcommand_from " + below;
       out += fmt::format("complete -c kiln -n __fish_use_subcommand -a {} -d {}\n", command->name,
                          FishQuote(command->summary));
     } else {
-      condition = fmt::format("__fish_seen_subcommand_from {}; and __fish_seen_subcommand_from {}",
-                              command->name.substr(0, blank), command->name.substr(blank + 1));
+      condition = fmt::format(
+          "not __kiln_past_dashes; and __fish_seen_subcommand_from {}; and __fish_seen_subcommand_from {}",
+          command->name.substr(0, blank), command->name.substr(blank + 1));
     }
     for (const OptionSpec& option : OptionsOf(*command)) {
       if (option.hidden) continue;

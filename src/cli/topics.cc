@@ -32,7 +32,7 @@ constexpr Topic kTopics[] = {
              "    hang         the kernel booted and then stopped answering\n"
              "    timeout      the command took longer than --timeout\n"
              "    no-boot      the kernel never reached kiln's agent\n"
-             "    infra        ours or the host's fault: QEMU, disk, permissions, a killed kiln\n"
+             "    infra        ours or the host's fault: QEMU, disk, permissions, a killed kiln, a lost agent\n"
              "    interrupted  you stopped it\n"
              "\n"
              "Each run keeps its verdict and the cause in words: kiln runs, kiln runs show ID. Which exit "

@@ -50,7 +50,6 @@ class Examiner {
     CheckFolder("cache folder", folders_.cache);
     CheckFolder("state folder", folders_.state);
     CheckFolder("runtime folder", folders_.runtime);
-    CheckVsock();
     CheckUserNamespaces();
     for (const Tool& tool : kTools) CheckTool(tool);
     return {.distribution = distribution_,
@@ -203,20 +202,6 @@ class Examiner {
     Add(name, enough ? Status::kOk : Status::kWarn, fmt::format("{}, {} free", folder, FormatSize(*free)),
         enough ? "" : "free some space, or move it with the XDG variables",
         Check::Measure{.value = static_cast<double>(*free), .unit = "bytes"});
-  }
-
-  void CheckVsock() {
-    constexpr const char* kDevice = "/dev/vhost-vsock";
-    if (!world_.Exists(kDevice))
-      Add("vsock", Status::kWarn, "no /dev/vhost-vsock: the agent uses virtio-serial",
-          Sudo() + "modprobe vhost_vsock");
-    else if (!world_.MayAccess(kDevice, World::Access::kRead) ||
-             !world_.MayAccess(kDevice, World::Access::kWrite))
-      Add("vsock", Status::kWarn,
-          "/dev/vhost-vsock may not be opened by this user: the agent uses virtio-serial",
-          Sudo() + "usermod -aG kvm \"$USER\"   # then log in again");
-    else
-      Add("vsock", Status::kOk, "/dev/vhost-vsock may be opened");
   }
 
   void CheckUserNamespaces() {

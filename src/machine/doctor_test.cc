@@ -27,8 +27,7 @@ FakeWorld Perfect() {
   world.files = {{"/boot/vmlinuz-6.1.0", ""},
                  {"/lib/modules/6.1.0/modules.dep", ""},
                  {"/proc/meminfo", "MemTotal: 1 kB\nMemAvailable:   8388608 kB\n"},
-                 {"/proc/sys/user/max_user_namespaces", "63000\n"},
-                 {"/dev/vhost-vsock", ""}};
+                 {"/proc/sys/user/max_user_namespaces", "63000\n"}};
   for (const char* tool : {"busybox", "gdb", "git", "make", "gcc", "flex", "bison", "bc", "pahole", "ccache",
                            "musl-gcc", "mke2fs", "qemu-img", "ssh"})
     world.programs[tool] = std::string("/usr/bin/") + tool;

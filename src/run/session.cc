@@ -328,7 +328,9 @@ class Session final : public console::RecordSink {
     link_error_ = error;
     lost_timer_ = world_.loop.After(kPanicGrace, [this] {
       if (panicked_) return ConcludeCrash();
-      Conclude(command_ && command_->has_started() ? Verdict::kHang : Verdict::kNoBoot,
+      // Nobody can tell whether the kernel is well. One that spoke nonsense did come up.
+      const bool booted = (command_ && command_->has_started()) || link_error_->code() == ErrorCode::kCorrupt;
+      Conclude(booted ? Verdict::kInfra : Verdict::kNoBoot,
                fmt::format("lost the agent in the guest: {}", link_error_->Text()));
     });
   }

@@ -11,11 +11,12 @@ import struct
 import subprocess
 import time
 
-from guest_tests import CACHE, GuestTest, main
+from guest_tests import CACHE, PATIENCE_SECONDS, GuestTest, main
 
-# The full measure: KILN_TEST_KILLS=200, KILN_TEST_FLOOD_MEGABYTES=1024 (hours under emulation).
+# The full measure: KILN_TEST_KILLS=200, KILN_TEST_FLOOD_MEGABYTES=1024 (hours under emulation), KILN_TEST_HANG=1.
 KILLS = int(os.environ.get("KILN_TEST_KILLS", "8"))
 FLOOD_MEGABYTES = int(os.environ.get("KILN_TEST_FLOOD_MEGABYTES", "1"))
+HANG = os.environ.get("KILN_TEST_HANG") == "1"
 # Bad input, or the host's fault: never a verdict on the kernel.
 OURS = (2, 253)
 MEMORY_LIMIT_KIB = 64 * 1024
@@ -25,6 +26,31 @@ def in_private_mounts(script, *command):
     """A command that runs after `script` in a mount namespace of its own."""
     flags = "-m" if os.getuid() == 0 else "-rm"
     return ["unshare", flags, "sh", "-c", script + '; exec "$@"', "sh", *command]
+
+
+# Run in the guest, by root: borrows the descriptor of PID 1 on which it speaks to the host.
+LIE = """
+import ctypes, os, struct, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+print("lying", flush=True)
+time.sleep(0.5)
+fds = [int(fd) for fd in os.listdir("/proc/1/fd") if "/vport" in os.readlink(f"/proc/1/fd/{fd}")]
+link = libc.syscall(438, libc.syscall(434, 1, 0), fds[0], 0)
+if link < 0:
+    sys.exit(print("no pidfd_getfd"))
+os.set_blocking(link, True)
+def frame(length, kind, channel):
+    return struct.pack("<IBBHI", length, kind, 0, 0, channel)
+lies = {
+    "noise": os.urandom(1 << 20),
+    "length": frame(0xFFFFFFF0, 2, 1) * 1000,
+    "type": b"".join(frame(0, kind, channel) for channel in range(64) for kind in range(256)),
+}
+data = lies[sys.argv[1]]
+while data:
+    data = data[os.write(link, data[:32768]):]
+time.sleep(1000)
+"""
 
 
 class Faults(GuestTest):
@@ -69,6 +95,17 @@ class Killed(Faults):
         done = self.finish(process)
         self.assert_refused(done, (253,), "qemu", "killed|signal")
         self.assertEqual(self.bundles()[-1]["verdict"], "infra")
+
+    def test_qemu_is_stopped(self):
+        """A machine that stands still is told apart from one that works for long."""
+        if not HANG:
+            self.skipTest("it takes the whole limit, minutes under emulation (KILN_TEST_HANG=1)")
+        process = self.start(self.command("--", "sh", "-c", "echo ready; sleep 1000"))
+        self.wait_for(process, process.stdout, b"ready\n")
+        os.kill(self.qemus()[0], signal.SIGSTOP)
+        done = self.finish(process, patience=3 * PATIENCE_SECONDS)
+        self.assert_refused(done, (252,), "hang|hung|answer")
+        self.assertEqual(self.bundles()[-1]["verdict"], "hang")
 
     def test_asked_to_end(self):
         process = self.start(self.command("--", "sh", "-c", "echo ready; sleep 1000"))
@@ -122,6 +159,25 @@ class Qemu(Faults):
         self.assert_passes(done, "ok\n")
         done = self.run_kiln(command=in_private_mounts(hide, *self.command("--accel", "kvm", "--", "echo", "ok")))
         self.assert_refused(done, OURS, "kvm")
+
+
+    def test_kvm_that_is_denied(self):
+        """A user who may not open /dev/kvm is served without, and told how to get it when it was asked for."""
+        self.need_mounts()
+        if os.getuid() != 0:
+            self.skipTest("only root can make a device that nobody may open")
+        deny = f"mknod -m 000 {self.path('kvm')} c 10 232; touch /dev/kvm; mount --bind {self.path('kvm')} /dev/kvm"
+        self.fresh_cache()
+        for folder in (self.folder, self.path("runtime")):
+            os.chown(folder, 65534, 65534)
+        user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        if subprocess.run([*user, "test", "-r", f"/boot/vmlinuz-{self.kernel}"]).returncode != 0:
+            self.kernel = shutil.copy(f"/boot/vmlinuz-{self.kernel}", self.path("vmlinuz"))
+            os.chmod(self.kernel, 0o644)
+        done = self.run_kiln(command=in_private_mounts(deny, *user, *self.command("--accel", "kvm", "--", "true")))
+        self.assert_refused(done, OURS, "/dev/kvm", "may not|permission", "group|usermod")
+        done = self.run_kiln(command=in_private_mounts(deny, *user, *self.command("--", "echo", "ok")))
+        self.assert_passes(done, "ok\n")
 
 
 class Kernels(Faults):
@@ -226,6 +282,18 @@ class Guests(Faults):
                              "kill -KILL 1; echo alive; for f in /proc/1/fd/*; do echo x 2>/dev/null >$f; done; echo i >/proc/sysrq-trigger; sleep 1")
         self.assertIn(b"alive\n", done.stdout, self.words(done))
         self.assert_nothing_runs()
+
+    def test_frames_that_lie(self):
+        """Root in the guest takes the agent's own end of the link and writes to it what no agent would."""
+        script = self.write("lie.py", LIE)
+        for lie in ("noise", "length", "type"):
+            with self.subTest(lie=lie):
+                done = self.run_kiln("--user", "root", "--timeout", "120s", "--", "python3", script, lie)
+                if b"no pidfd_getfd" in done.stdout:
+                    self.skipTest("this guest's kernel has no pidfd_getfd")
+                self.assertIn(b"lying\n", done.stdout, self.words(done))
+                self.assert_refused(done, (253,), "agent")
+                self.assertEqual(self.bundles()[-1]["verdict"], "infra")
 
     def test_processes_left_behind(self):
         done = self.run_kiln("--timeout", "120s", "--memory", "512M", "--", "sh", "-c",

@@ -141,10 +141,10 @@ class GuestTest(unittest.TestCase):
             seen += data
         return seen
 
-    def finish(self, process):
+    def finish(self, process, patience=PATIENCE_SECONDS):
         """(exit code, stdout, stderr) of a started kiln."""
         try:
-            output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+            output, errors = process.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
