@@ -285,7 +285,7 @@ bool Matters(std::string_view path) {
 }
 
 bool MattersWithFolders(std::string_view path) {
-  for (size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+  for (size_t slash = path.find('/'); slash < path.size() - 1; slash = path.find('/', slash + 1)) {
     if (!Matters(path.substr(0, slash + 1))) return false;
   }
   return Matters(path);
