@@ -352,7 +352,7 @@ class Builder {
     info.tree = tree_.path;
     info.version = tree_.version;
     info.arch = request_.arch;
-    info.profile = Join(plan_.profiles, ",");
+    info.profile = request_.profiles.empty() ? "base" : Join(request_.profiles, ",");
     info.commit = head_;
     info.toolchain = toolchain_.description;
     info.tree_hash = listing_.hash;
