@@ -90,7 +90,10 @@ class Explainer {
       return std::move(out_);
     }
     const bool done = Unknown() || WrongType() || (IsTristateLike(type()) ? Tristate() : Value());
-    if (!done) Say(Reason::kUnexplained, "no rule of the Kconfig files that were read explains it");
+    if (!done && evaluator_.Visible(id_).low > 0)
+      Say(Reason::kFree, "nothing forbids it: this configuration was made without asking for it");
+    else if (!done)
+      Say(Reason::kUnexplained, "no rule of the Kconfig files that were read explains it");
     if (out_.reason == Reason::kDependency || out_.reason == Reason::kNoPrompt ||
         out_.reason == Reason::kSelected || out_.reason == Reason::kHidden)
       AddFixes();
@@ -389,6 +392,8 @@ std::string_view Name(Reason reason) {
       return "no-modules";
     case Reason::kOverridden:
       return "overridden";
+    case Reason::kFree:
+      return "free";
     case Reason::kUnexplained:
       return "unexplained";
   }

@@ -25,6 +25,7 @@ enum class Reason {
   kRange,        ///< The number is outside of the range.
   kNoModules,    ///< m without CONFIG_MODULES is y, and for a bool there is no m.
   kOverridden,   ///< A later fragment sets it to something else.
+  kFree,         ///< Nothing forbids it: nobody asked for it when this configuration was made.
   kUnexplained,  ///< None of these; a bug of this program or a tree whose Kconfig files it can't read.
 };
 /// Stable, for JSON: "dependency", "no-prompt" …

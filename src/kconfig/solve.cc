@@ -184,8 +184,10 @@ class Search {
       Assign(id, wanted == 1 ? "m" : "n");
       return true;
     }
-    // A default without a prompt: only a lost dependency takes it away.
-    return Cheapest(symbol.entries.size(), [&](size_t i) {
+    // Either its prompt comes out of hiding, or a default that nobody can set loses what it depends on.
+    return Cheapest(symbol.entries.size() + 1, [&](size_t i) {
+      if (i == symbol.entries.size())
+        return MakeVisible(id, 1) && (Assign(id, wanted == 1 ? "m" : "n"), true);
       const auto conditions = ConditionsOf(model_, symbol.entries[i], true);
       for (const Condition& condition : conditions) {
         const Saved start = Save();
