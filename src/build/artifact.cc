@@ -17,10 +17,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array kFiles = {".config",        "vmlinux",        "System.map",
-                               "Module.symvers", "modules.order",  "modules.builtin",
-                               "Makefile",       "vmlinux-gdb.py", "modules.builtin.modinfo",
-                               "compile_commands.json"};
+constexpr std::array kFiles = {
+    ".config",         "vmlinux",  "System.map",     "Module.symvers",          "modules.order",
+    "modules.builtin", "Makefile", "vmlinux-gdb.py", "modules.builtin.modinfo", "compile_commands.json"};
 // Programs and objects that building a module runs or links.
 constexpr std::array kTools = {"tools/objtool/objtool", "tools/bpf/resolve_btfids/resolve_btfids",
                                "certs/signing_key.pem", "certs/signing_key.x509"};
@@ -44,7 +43,8 @@ Result<> CopyFolderIfThere(const std::string& from, const std::string& to, const
 
 bool IsNoObject(std::string_view path) {
   const std::string_view name = sys::BaseName(path);
-  return !name.ends_with(".o") && !name.ends_with(".cmd") && !name.ends_with(".a") && !name.starts_with(".tmp");
+  return !name.ends_with(".o") && !name.ends_with(".cmd") && !name.ends_with(".a") &&
+         !name.starts_with(".tmp");
 }
 
 // The links that installed modules have to their build and source: the build is the entry itself.
@@ -59,7 +59,10 @@ void PointModules(const std::string& entry, const std::string& source) {
 }
 
 json ToJson(const Unmet& unmet) {
-  return {{"symbol", unmet.symbol}, {"wanted", unmet.wanted}, {"got", unmet.got}, {"from", unmet.from},
+  return {{"symbol", unmet.symbol},
+          {"wanted", unmet.wanted},
+          {"got", unmet.got},
+          {"from", unmet.from},
           {"reason", unmet.reason}};
 }
 
@@ -148,7 +151,8 @@ Result<std::vector<BuildInfo>> ListBuilds(store::Cache& cache) {
   for (const auto& item : KILN_TRY(cache.List())) {
     if (item.kind != kernel::kBuildKind) continue;
     const auto text = sys::ReadFile(
-        sys::JoinPath(sys::JoinPath(sys::JoinPath(cache.root(), item.kind), item.key), "build.json"), size_t{4} << 20);
+        sys::JoinPath(sys::JoinPath(sys::JoinPath(cache.root(), item.kind), item.key), "build.json"),
+        size_t{4} << 20);
     if (!text) continue;
     auto info = ParseInfo(*text);
     if (!info) continue;
@@ -164,7 +168,8 @@ Result<std::vector<BuildInfo>> ListBuilds(store::Cache& cache) {
 Result<BuildInfo> FindBuild(store::Cache& cache, std::string_view name) {
   auto builds = KILN_TRY(ListBuilds(cache));
   if (builds.empty())
-    return Error(ErrorCode::kNotFound, "there are no builds yet").Hint("kiln build makes one, in a kernel tree");
+    return Error(ErrorCode::kNotFound, "there are no builds yet")
+        .Hint("kiln build makes one, in a kernel tree");
   if (name == "last") return std::move(builds.front());
   std::vector<const BuildInfo*> found;
   for (const auto& build : builds) {
@@ -172,7 +177,8 @@ Result<BuildInfo> FindBuild(store::Cache& cache, std::string_view name) {
   }
   if (found.size() == 1) return *found.front();
   if (found.empty())
-    return MakeError(ErrorCode::kNotFound, "there is no build {}", Printable(name)).Hint("kiln build list shows them");
+    return MakeError(ErrorCode::kNotFound, "there is no build {}", Printable(name))
+        .Hint("kiln build list shows them");
   return MakeError(ErrorCode::kNotFound, "{} builds begin with {}", found.size(), Printable(name))
       .Hint("give more of the key: kiln build list");
 }

@@ -44,8 +44,8 @@ Result<BuildInfo> ParseInfo(std::string_view text);
 
 /// Fills `entry` with what a build folder made: the kernel (vmlinux, boot image, System.map, .config), what
 /// out-of-tree modules are built with (Module.symvers, scripts, generated headers, objtool) and
-/// compile_commands.json, all where they are in a build folder, so that `make -C <entry> M=…` and `kiln run` take
-/// it as one. Installed modules are already in it, below lib/modules.
+/// compile_commands.json, all where they are in a build folder, so that `make -C <entry> M=…` and `kiln run`
+/// take it as one. Installed modules are already in it, below lib/modules.
 Result<> Collect(const std::string& build_folder, const std::string& entry, const Arch& arch,
                  const std::string& source);
 

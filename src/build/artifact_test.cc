@@ -47,9 +47,9 @@ TEST_F(KeepTest, WhatABuildMadeIsFoundAgain) {
   const std::string out = sys::JoinPath(temporary_.path(), "out");
   const auto folder = BuildFolder::Open(out, [] {});
   ASSERT_TRUE(folder);
-  for (const char* name : {".config", "vmlinux", "arch/x86/boot/bzImage", "include/generated/autoconf.h",
-                           "scripts/mod/modpost", "scripts/mod/modpost.o", "kernel/one.o",
-                           ".kiln/install/lib/modules/6.1.7-x/kernel/a.ko"})
+  for (const char* name :
+       {".config", "vmlinux", "arch/x86/boot/bzImage", "include/generated/autoconf.h", "scripts/mod/modpost",
+        "scripts/mod/modpost.o", "kernel/one.o", ".kiln/install/lib/modules/6.1.7-x/kernel/a.ko"})
     Write(std::string("out/") + name, name);
   Write("out/include/config/kernel.release", "6.1.7-x\n");
   BuildInfo info = Info();
@@ -96,16 +96,19 @@ TEST_F(KeepTest, StepsAreLearnt) {
 }
 
 TEST(CommandThatMakesTest, FindsTheOne) {
-  EXPECT_EQ(CommandThatMakes("fs/a.o", "make -f x\n  gcc -c -o fs/b.o b.c\n  gcc -O2 -c -o fs/a.o /s/fs/a.c\n"),
-            "gcc -O2 -c -o fs/a.o /s/fs/a.c");
+  EXPECT_EQ(
+      CommandThatMakes("fs/a.o", "make -f x\n  gcc -c -o fs/b.o b.c\n  gcc -O2 -c -o fs/a.o /s/fs/a.c\n"),
+      "gcc -O2 -c -o fs/a.o /s/fs/a.c");
   EXPECT_EQ(CommandThatMakes("fs/a.o", "nothing"), "");
 }
 
 TEST(CheckToolsTest, AllThatIsMissingIsNamedAtOnce) {
-  const auto checked = CheckTools({.cc = "gcc", .linker = "ld"}, {"PATH=/nowhere"},
-                                  {.distribution = {.family = machine::PackageFamily::kDebian}, .is_root = true});
+  const auto checked =
+      CheckTools({.cc = "gcc", .linker = "ld"}, {"PATH=/nowhere"},
+                 {.distribution = {.family = machine::PackageFamily::kDebian}, .is_root = true});
   ASSERT_FALSE(checked);
-  EXPECT_NE(checked.error().Text().find("make, gcc, ld, flex, bison"), std::string::npos) << checked.error().Text();
+  EXPECT_NE(checked.error().Text().find("make, gcc, ld, flex, bison"), std::string::npos)
+      << checked.error().Text();
   EXPECT_EQ(checked.error().hint(), "apt install make gcc binutils flex bison");
 }
 

@@ -85,9 +85,10 @@ Result<> BuildFolder::Prepare(const Listing& listing, WallTime now, Log& log) {
     const int64_t since = ParseSigned(ReadSmall(PathOf(".kiln/began"))).value_or(INT64_MAX);
     const ListingChange change = Compare(*before, listing, since);
     if (change.hidden_from_make) {
-      log.Warning("files of the tree changed and have old times, which make can't see ({}{}): everything is built "
-                  "again",
-                  Printable(Join(change.names, ", ")), change.names.size() >= 10 ? ", …" : "");
+      log.Warning(
+          "files of the tree changed and have old times, which make can't see ({}{}): everything is built "
+          "again",
+          Printable(Join(change.names, ", ")), change.names.size() >= 10 ? ", …" : "");
       KILN_TRY(Clear());
     }
   }

@@ -14,8 +14,8 @@ namespace kiln::build {
 /// A folder in which make builds (O=), locked while it lives. What kiln remembers about it is in `.kiln/`.
 class BuildFolder {
  public:
-  /// Makes it when it is missing. `waiting` is called when somebody else builds in it and has to be waited for. A
-  /// folder with other things in it is refused (kInvalidArgument).
+  /// Makes it when it is missing. `waiting` is called when somebody else builds in it and has to be waited
+  /// for. A folder with other things in it is refused (kInvalidArgument).
   static Result<BuildFolder> Open(const std::string& path, const std::function<void()>& waiting);
 
   const std::string& path() const { return path_; }
@@ -23,8 +23,8 @@ class BuildFolder {
   std::string log() const { return PathOf(".kiln/log"); }
 
   /// Before make: makes sure that what is here can be built upon. After a build that was killed, what it was
-  /// writing is removed; when files changed in a way that make can't see (older times), everything is. `listing` is
-  /// the tree as it is now.
+  /// writing is removed; when files changed in a way that make can't see (older times), everything is.
+  /// `listing` is the tree as it is now.
   Result<> Prepare(const Listing& listing, WallTime now, Log& log);
   /// The build has ended by itself (built, failed or stopped): nothing is half-written.
   Result<> Settle(bool complete, size_t made);
@@ -45,8 +45,8 @@ class BuildFolder {
   sys::FileLock lock_;
 };
 
-/// Removes each target that is newer than the record of how it was made (Kbuild's `.x.o.cmd`): whoever made it was
-/// killed before it was done. Gives how many.
+/// Removes each target that is newer than the record of how it was made (Kbuild's `.x.o.cmd`): whoever made
+/// it was killed before it was done. Gives how many.
 Result<size_t> RemoveUnfinished(const std::string& folder);
 
 }  // namespace kiln::build

@@ -55,15 +55,18 @@ class Builder {
     KILN_TRY(MakeRequestKey());
     if (words_.targets.empty() && !request_.force && KILN_TRY(TakeFromCache())) return std::move(outcome_);
     KILN_TRY(GetReady());
-    if (waited_ && words_.targets.empty() && !request_.force && KILN_TRY(TakeFromCache())) return std::move(outcome_);
+    if (waited_ && words_.targets.empty() && !request_.force && KILN_TRY(TakeFromCache()))
+      return std::move(outcome_);
     KILN_TRY(BuildUntilStable());
     return std::move(outcome_);
   }
 
  private:
   Result<> FindTree() {
-    tree_ = request_.tree.empty() ? KILN_TRY(FindSource(request_.current)) : KILN_TRY(LookAtSource(request_.tree));
-    if (!request_.commit.empty()) commit_ = KILN_TRY(ResolveCommit(tree_.path, request_.commit, world_.spawner));
+    tree_ = request_.tree.empty() ? KILN_TRY(FindSource(request_.current))
+                                  : KILN_TRY(LookAtSource(request_.tree));
+    if (!request_.commit.empty())
+      commit_ = KILN_TRY(ResolveCommit(tree_.path, request_.commit, world_.spawner));
     source_ = tree_.path;
     return {};
   }
@@ -140,16 +143,15 @@ class Builder {
     std::vector<std::string> all = variables_;
     all.insert(all.end(), environment_variables_.begin(), environment_variables_.end());
     all_variables_ = std::move(all);
-    request_key_ = KILN_TRY(RequestKey(listing_.hash, plan_, distribution, toolchain_, request_.arch, all_variables_,
-                                       request_.strip_modules));
+    request_key_ = KILN_TRY(RequestKey(listing_.hash, plan_, distribution, toolchain_, request_.arch,
+                                       all_variables_, request_.strip_modules));
     return {};
   }
 
   Result<kconfig::LoadedPlan> Load(const std::string& source) const {
-    return kconfig::LoadPlan(plan_, kconfig::SystemFiles(),
-                             {.source = source,
-                              .srcarch = std::string(arch_->source),
-                              .running_release = RunningRelease()});
+    return kconfig::LoadPlan(
+        plan_, kconfig::SystemFiles(),
+        {.source = source, .srcarch = std::string(arch_->source), .running_release = RunningRelease()});
   }
 
   Result<bool> TakeFromCache() {
@@ -211,8 +213,10 @@ class Builder {
   void MountAll() {
     container_->mounts = {{.path = source_, .writable = false}, {.path = folder_->path(), .writable = true}};
     const auto home = config::Find(world_.environment, "HOME").value_or("");
-    const auto ccache = config::FindNonEmpty(world_.environment, "CCACHE_DIR").value_or(home + "/.cache/ccache");
-    if (request_.ccache && sys::IsDirectory(ccache)) container_->mounts.push_back({.path = ccache, .writable = true});
+    const auto ccache =
+        config::FindNonEmpty(world_.environment, "CCACHE_DIR").value_or(home + "/.cache/ccache");
+    if (request_.ccache && sys::IsDirectory(ccache))
+      container_->mounts.push_back({.path = ccache, .writable = true});
   }
 
   Result<> SetUpMake() {
@@ -228,8 +232,8 @@ class Builder {
   }
 
   bool HasCcache() const {
-    const auto said = world_.spawner.Run(
-        Wrapped({.argv = {"ccache", "--version"}, .environment = MakeEnvironment(setup_, world_.environment)}));
+    const auto said = world_.spawner.Run(Wrapped(
+        {.argv = {"ccache", "--version"}, .environment = MakeEnvironment(setup_, world_.environment)}));
     return said && said->status.ok();
   }
 
@@ -240,7 +244,8 @@ class Builder {
                    world_.observer);
   }
 
-  // A tree that is edited meanwhile gives a kernel of no state that there ever was; then make goes on with the rest.
+  // A tree that is edited meanwhile gives a kernel of no state that there ever was; then make goes on with
+  // the rest.
   Result<> BuildUntilStable() {
     const TimePoint began = world_.clock.Now();
     const double cpu_before = CpuSeconds();
@@ -271,9 +276,8 @@ class Builder {
     const std::string key = ConfigureKey(listing_, loaded_, toolchain_, request_.arch, all_variables_);
     const bool reuse = folder_->configured() == key;
     if (!reuse) KILN_TRY(folder_->SetConfigured(""));
-    auto configured =
-        KILN_TRY(Configure(*folder_, loaded_, source_, std::string(arch_->source), reuse,
-                           [&](const std::vector<std::string>& words) { return Make(words); }));
+    auto configured = KILN_TRY(Configure(*folder_, loaded_, source_, std::string(arch_->source), reuse,
+                                         [&](const std::vector<std::string>& words) { return Make(words); }));
     if (configured.failed) {
       KILN_TRY(folder_->Settle(false, 0));
       Fail("configuring", *configured.failed);
@@ -281,11 +285,12 @@ class Builder {
     }
     if (!reuse) KILN_TRY(folder_->SetConfigured(key));
     config_ = std::move(configured.config);
-    const auto parsed = KILN_TRY(kconfig::DotConfig::Parse(config_), "reading {}", folder_->PathOf(".config"));
+    const auto parsed =
+        KILN_TRY(kconfig::DotConfig::Parse(config_), "reading {}", folder_->PathOf(".config"));
     has_modules_ = parsed.BuiltIn("MODULES");
     has_gdb_ = parsed.BuiltIn("GDB_SCRIPTS");
-    build_key_ = BuildKey(listing_.hash, config_, toolchain_, request_.arch, all_variables_, request_.strip_modules,
-                          parsed.BuiltIn("LOCALVERSION_AUTO") ? head_ : "");
+    build_key_ = BuildKey(listing_.hash, config_, toolchain_, request_.arch, all_variables_,
+                          request_.strip_modules, parsed.BuiltIn("LOCALVERSION_AUTO") ? head_ : "");
     named_by_commit_ = parsed.BuiltIn("LOCALVERSION_AUTO");
     if (!words_.targets.empty() || request_.force) return false;
     auto entry = KILN_TRY(cache_.Find(kernel::kBuildKind, build_key_));
@@ -311,7 +316,8 @@ class Builder {
     auto run = KILN_TRY(Make(words, fresh && guess > done_before ? guess - done_before : 0));
     outcome_.made += run.output.made();
     outcome_.warning_count += run.output.warning_count();
-    outcome_.warnings.insert(outcome_.warnings.end(), run.output.warnings().begin(), run.output.warnings().end());
+    outcome_.warnings.insert(outcome_.warnings.end(), run.output.warnings().begin(),
+                             run.output.warnings().end());
     if (!run.status.ok()) {
       KILN_TRY(folder_->Settle(false, run.output.made()));
       Fail("building", run);
@@ -362,13 +368,16 @@ class Builder {
     info.objects = outcome_.made;
     info.warning_count = outcome_.warning_count;
     info.modules = has_modules_;
-    info.unmet = FindUnmet(loaded_, config_);
+    const std::string srcarch(arch_->source);
+    info.unmet = FindUnmet(loaded_, config_,
+                           {.tree = source_, .arch = request_.arch, .srcarch = srcarch, .variables = {}});
     if (commit_.empty() && !head_.empty()) {
       const auto committed = ListCommit(tree_.path, head_, world_.spawner);
       info.dirty = !committed || committed->hash != listing_.hash;
     }
     if (has_modules_) {
-      std::vector<std::string> words = {"INSTALL_MOD_PATH=" + folder_->PathOf(".kiln/install"), "modules_install"};
+      std::vector<std::string> words = {"INSTALL_MOD_PATH=" + folder_->PathOf(".kiln/install"),
+                                        "modules_install"};
       if (request_.strip_modules) words.insert(words.begin(), "INSTALL_MOD_STRIP=1");
       KILN_TRY(sys::RemoveTree(folder_->PathOf(".kiln/install")));
       const auto run = KILN_TRY(Make(words));

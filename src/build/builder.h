@@ -23,24 +23,24 @@ namespace kiln::build {
 
 /// All that `kiln build` was asked. Paths are absolute.
 struct Request {
-  std::string tree;                         ///< Empty: the source tree at or above `current`.
+  std::string tree;  ///< Empty: the source tree at or above `current`.
   std::string current;
-  std::string commit;                       ///< A revision; empty: the tree as it is.
-  std::vector<std::string> profiles{};      ///< Names; empty: base.
-  std::vector<kconfig::Profile> own{};      ///< Those of kiln.toml.
-  std::vector<std::string> fragments{};     ///< Files put on top of the profiles.
-  std::vector<std::string> set{};           ///< "KASAN=y", on top of all.
-  std::string config{};                     ///< What to begin with instead of the profiles' base.
+  std::string commit;                    ///< A revision; empty: the tree as it is.
+  std::vector<std::string> profiles{};   ///< Names; empty: base.
+  std::vector<kconfig::Profile> own{};   ///< Those of kiln.toml.
+  std::vector<std::string> fragments{};  ///< Files put on top of the profiles.
+  std::vector<std::string> set{};        ///< "KASAN=y", on top of all.
+  std::string config{};                  ///< What to begin with instead of the profiles' base.
   std::string arch = "x86_64";
-  std::string llvm{};                       ///< "1", "-19", "/path/"; empty: GNU.
+  std::string llvm{};  ///< "1", "-19", "/path/"; empty: GNU.
   std::string cross_compile{};
-  std::string image{};                      ///< --in: an image, or a root folder; empty: this host's toolchain.
-  std::string output{};                     ///< -O; empty: a folder in the cache.
-  unsigned jobs = 0;                        ///< 0: as the machine allows.
-  bool ccache = true;                       ///< Where there is one.
+  std::string image{};   ///< --in: an image, or a root folder; empty: this host's toolchain.
+  std::string output{};  ///< -O; empty: a folder in the cache.
+  unsigned jobs = 0;     ///< 0: as the machine allows.
+  bool ccache = true;    ///< Where there is one.
   bool strip_modules = true;
-  bool force = false;                       ///< Run make even when the cache has the result.
-  std::vector<std::string> make{};          ///< After "--": variables, options, targets.
+  bool force = false;               ///< Run make even when the cache has the result.
+  std::vector<std::string> make{};  ///< After "--": variables, options, targets.
 };
 
 /// What the world gives. References must outlive the call.
@@ -57,12 +57,12 @@ struct World {
 
 /// A build that did not come to its end, and why.
 struct Failure {
-  std::string what;                     ///< "configuring", "building".
+  std::string what;  ///< "configuring", "building".
   bool interrupted = false;
   std::optional<FirstError> first;
   std::optional<Diagnosis> diagnosis;
-  std::string command;                  ///< That failed; may be empty.
-  std::vector<std::string> tail;        ///< make's last lines.
+  std::string command;            ///< That failed; may be empty.
+  std::vector<std::string> tail;  ///< make's last lines.
 };
 
 /// What came of it.
@@ -73,17 +73,17 @@ struct Outcome {
   BuildInfo info;             ///< Whole unless it failed or was for targets only.
   std::string folder;         ///< What `kiln run --kernel` takes; empty like info.
   std::shared_ptr<const store::CacheEntry> entry;
-  std::string build_folder;   ///< Where make works; empty when it was not needed.
-  std::string log;            ///< All that make said.
+  std::string build_folder;  ///< Where make works; empty when it was not needed.
+  std::string log;           ///< All that make said.
   std::vector<Warning> warnings;
   size_t warning_count = 0;
   size_t made = 0;
   std::vector<std::string> notes;
-  Duration tree_time{};       ///< To know the tree's state.
+  Duration tree_time{};  ///< To know the tree's state.
 };
 
-/// Finds the build in the cache, or makes it. An Error is for what was asked wrongly or can't be begun; a make that
-/// fails is an Outcome with a Failure.
+/// Finds the build in the cache, or makes it. An Error is for what was asked wrongly or can't be begun; a
+/// make that fails is an Outcome with a Failure.
 Result<Outcome> Build(const Request& request, World& world);
 
 }  // namespace kiln::build

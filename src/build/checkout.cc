@@ -38,7 +38,8 @@ std::optional<Sha1Digest> ParseName(std::string_view hex) {
 Result<> FillWorktree(const std::string& path, const std::string& tree, const std::string& commit,
                       sys::Spawner& spawner) {
   if (sys::Exists(sys::JoinPath(path, ".git"))) {
-    const auto moved = KILN_TRY(spawner.Run(Git(path, {"checkout", "--quiet", "--detach", "--force", commit}), {}, Limits()));
+    const auto moved = KILN_TRY(
+        spawner.Run(Git(path, {"checkout", "--quiet", "--detach", "--force", commit}), {}, Limits()));
     if (moved.status.ok()) {
       const auto cleaned =
           KILN_TRY(spawner.Run(Git(path, {"clean", "-ffdxq", "-e", ".entry"}), {}, Limits()));
@@ -54,7 +55,8 @@ Result<> FillWorktree(const std::string& path, const std::string& tree, const st
   KILN_TRY(sys::RemoveTree(fresh));
   (void)spawner.Run(Git(tree, {"worktree", "prune"}), {}, Limits());
   const auto made = KILN_TRY(spawner.Run(
-      Git(tree, {"worktree", "add", "--quiet", "--force", "--detach", "--no-checkout", fresh, commit}), {}, Limits()));
+      Git(tree, {"worktree", "add", "--quiet", "--force", "--detach", "--no-checkout", fresh, commit}), {},
+      Limits()));
   if (!made.status.ok()) return GitFailed(made, "making a worktree for " + commit);
   KILN_TRY(sys::Rename(sys::JoinPath(fresh, ".git"), sys::JoinPath(path, ".git")));
   KILN_TRY(sys::RemoveTree(fresh));
@@ -67,16 +69,18 @@ Result<> FillWorktree(const std::string& path, const std::string& tree, const st
 
 }  // namespace
 
-Result<std::string> ResolveCommit(const std::string& tree, const std::string& revision, sys::Spawner& spawner) {
+Result<std::string> ResolveCommit(const std::string& tree, const std::string& revision,
+                                  sys::Spawner& spawner) {
   if (revision.starts_with('-'))
     return MakeError(ErrorCode::kInvalidArgument, "--commit {}: not a revision", Printable(revision));
-  const auto said = KILN_TRY(
-      spawner.Run(Git(tree, {"rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"})),
-      "looking for the commit {}", Printable(revision));
+  const auto said = KILN_TRY(spawner.Run(Git(tree, {"rev-parse", "--verify", "--quiet", "--end-of-options",
+                                                    revision + "^{commit}"})),
+                             "looking for the commit {}", Printable(revision));
   if (said.status.ok()) return std::string(Trim(said.output));
   if (said.errors.find("dubious ownership") != std::string::npos)
-    return MakeError(ErrorCode::kPermission, "--commit {}: git does not trust {}, as it belongs to another user",
-                     Printable(revision), Printable(tree))
+    return MakeError(ErrorCode::kPermission,
+                     "--commit {}: git does not trust {}, as it belongs to another user", Printable(revision),
+                     Printable(tree))
         .Hint("git config --global --add safe.directory " + ShellQuote(tree));
   if (!sys::Exists(sys::JoinPath(tree, ".git")))
     return MakeError(ErrorCode::kInvalidArgument, "--commit {}: {} is not the top of a git checkout",
@@ -130,8 +134,8 @@ Result<Checkout> CheckOut(const std::string& cache_root, const std::string& tree
   for (int slot = 0; slot < kMaxWorktrees; ++slot) {
     const std::string path = sys::JoinPath(kind, fmt::format("{}-{}", key, slot));
     KILN_TRY(sys::MakeDirectories(path, 0700), "making a worktree");
-    auto lock = KILN_TRY(
-        sys::FileLock::Try(sys::JoinPath(path, ".entry"), sys::FileLock::Mode::kExclusive), "making a worktree");
+    auto lock = KILN_TRY(sys::FileLock::Try(sys::JoinPath(path, ".entry"), sys::FileLock::Mode::kExclusive),
+                         "making a worktree");
     if (!lock) continue;
     log.Info("checking {} out in {}", commit, path);
     KILN_TRY(FillWorktree(path, tree, commit, spawner), "in {}", path);

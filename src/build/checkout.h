@@ -10,9 +10,10 @@
 
 namespace kiln::build {
 
-/// The full name of the commit that `revision` means in the tree's repository. A tree without git and a revision
-/// that nobody knows are kInvalidArgument.
-Result<std::string> ResolveCommit(const std::string& tree, const std::string& revision, sys::Spawner& spawner);
+/// The full name of the commit that `revision` means in the tree's repository. A tree without git and a
+/// revision that nobody knows are kInvalidArgument.
+Result<std::string> ResolveCommit(const std::string& tree, const std::string& revision,
+                                  sys::Spawner& spawner);
 
 /// The commit that is checked out; empty when there is no git or no commit.
 std::string HeadCommit(const std::string& tree, sys::Spawner& spawner);

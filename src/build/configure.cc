@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "base/strings.h"
+#include "kconfig/explain.h"
 
 namespace kiln::build {
 namespace {
@@ -33,8 +34,8 @@ Result<std::string> TreeFragments(const std::vector<std::string>& names, const s
       found += '\n';
     }
     if (found.empty())
-      return MakeError(ErrorCode::kInvalidArgument, "this tree has no fragment {} in kernel/configs or arch/{}/configs",
-                       name, srcarch);
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "this tree has no fragment {} in kernel/configs or arch/{}/configs", name, srcarch);
     all += found;
   }
   return all;
@@ -55,8 +56,9 @@ std::string MergeConfig(std::string_view base, const std::vector<kconfig::Reques
   return merged + kconfig::RequestsText(requests);
 }
 
-Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPlan& plan, const std::string& source,
-                             const std::string& srcarch, bool reuse, const RunMakeWords& make) {
+Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPlan& plan,
+                             const std::string& source, const std::string& srcarch, bool reuse,
+                             const RunMakeWords& make) {
   const std::string path = folder.PathOf(".config");
   const auto before = sys::ReadFile(path, kMaxConfig);
   if (reuse && before) return Configured{.config = *before, .failed = {}};
@@ -78,7 +80,8 @@ Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPla
     } else {
       KILN_TRY(sys::WriteFileAtomic(path, plan.base_text));
     }
-    const std::string text = KILN_TRY(sys::ReadFile(path, kMaxConfig), "reading what the base configuration gave");
+    const std::string text =
+        KILN_TRY(sys::ReadFile(path, kMaxConfig), "reading what the base configuration gave");
     KILN_TRY(sys::WriteFileAtomic(path, MergeConfig(text, plan.requests)));
     auto run = KILN_TRY(make({"olddefconfig"}));
     if (!run.status.ok()) return Configured{.config = {}, .failed = std::move(run)};
@@ -89,17 +92,23 @@ Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPla
   return configured;
 }
 
-std::vector<Unmet> FindUnmet(const kconfig::LoadedPlan& plan, std::string_view config) {
+std::vector<Unmet> FindUnmet(const kconfig::LoadedPlan& plan, std::string_view config,
+                             const kconfig::ReadOptions& tree) {
   std::vector<Unmet> unmet;
   const auto parsed = kconfig::DotConfig::Parse(config);
   if (!parsed) return unmet;
+  std::vector<kconfig::Request> failed;
   for (const auto& request : plan.requests) {
-    if (kconfig::Holds(*parsed, request.symbol, request.value)) continue;
+    if (!kconfig::Holds(*parsed, request.symbol, request.value)) failed.push_back(request);
+  }
+  if (failed.empty()) return unmet;
+  const auto model = kconfig::ReadModel(kconfig::SystemFiles(), tree);
+  for (const auto& request : failed) {
     unmet.push_back({.symbol = request.symbol,
                      .wanted = request.value,
                      .got = std::string(parsed->ValueOrN(request.symbol)),
                      .from = request.origin.Text(),
-                     .reason = {}});
+                     .reason = model ? kconfig::ExplainOne(*model, request, *parsed).text : ""});
   }
   return unmet;
 }

@@ -9,6 +9,7 @@
 #include "build/build_folder.h"
 #include "build/make_command.h"
 #include "build/make_run.h"
+#include "kconfig/model.h"
 #include "kconfig/profile.h"
 
 namespace kiln::build {
@@ -25,10 +26,12 @@ struct Configured {
   std::optional<MakeRun> failed;  ///< The make that failed or was stopped.
 };
 
-/// Makes `.config` in the folder: the plan's base, the fragments on top, olddefconfig. A result that is the same as
-/// before keeps its time, so that make does not build everything again. With `reuse`, what is there is the result.
-Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPlan& plan, const std::string& source,
-                             const std::string& srcarch, bool reuse, const RunMakeWords& make);
+/// Makes `.config` in the folder: the plan's base, the fragments on top, olddefconfig. A result that is the
+/// same as before keeps its time, so that make does not build everything again. With `reuse`, what is there
+/// is the result.
+Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPlan& plan,
+                             const std::string& source, const std::string& srcarch, bool reuse,
+                             const RunMakeWords& make);
 
 /// What was asked and is not so in the final configuration.
 struct Unmet {
@@ -39,7 +42,9 @@ struct Unmet {
   std::string reason;  ///< Why not, when the Kconfig files say so; may be empty.
   friend bool operator==(const Unmet&, const Unmet&) = default;
 };
-/// Reads the Kconfig files only when there is something to explain; what can't be explained has no reason.
-std::vector<Unmet> FindUnmet(const kconfig::LoadedPlan& plan, std::string_view config);
+/// Reads the tree's Kconfig files only when there is something to explain; what can't be explained has no
+/// reason.
+std::vector<Unmet> FindUnmet(const kconfig::LoadedPlan& plan, std::string_view config,
+                             const kconfig::ReadOptions& tree);
 
 }  // namespace kiln::build

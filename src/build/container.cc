@@ -32,7 +32,8 @@ void Append(std::vector<std::string>& to, const std::vector<std::string>& words)
 }
 
 std::vector<std::string> PodmanManner(const Container& container) {
-  std::vector<std::string> words = {"--init", "--network=none", "--security-opt=label=disable", "--pids-limit=-1"};
+  std::vector<std::string> words = {"--init", "--network=none", "--security-opt=label=disable",
+                                    "--pids-limit=-1"};
   if (container.rootless) words.emplace_back("--userns=keep-id");
   Append(words, PodmanMounts(container));
   return words;
@@ -77,8 +78,8 @@ sys::Command InBubblewrap(const Container& container, const sys::Command& comman
     Append(argv, {mount.writable ? "--bind" : "--ro-bind", mount.path, mount.path});
   }
   argv.emplace_back("--clearenv");
-  Append(argv, {"--setenv", "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "--setenv",
-                "HOME", "/tmp"});
+  Append(argv, {"--setenv", "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "--setenv", "HOME", "/tmp"});
   for (const auto& line : command.environment.value_or(std::vector<std::string>())) {
     const size_t equals = line.find('=');
     if (equals == std::string::npos || line.starts_with("PATH=") || line.starts_with("HOME=")) continue;
@@ -95,11 +96,13 @@ sys::Command InBubblewrap(const Container& container, const sys::Command& comman
 std::string_view Name(Engine engine) { return engine == Engine::kPodman ? "podman" : "bubblewrap"; }
 
 sys::Command InContainer(const Container& container, const sys::Command& command) {
-  return container.engine == Engine::kPodman ? InPodman(container, command) : InBubblewrap(container, command);
+  return container.engine == Engine::kPodman ? InPodman(container, command)
+                                             : InBubblewrap(container, command);
 }
 
 std::vector<std::string> UpArguments(const Container& container, std::string_view name) {
-  std::vector<std::string> argv = {container.program, "run", "--detach", "--rm", fmt::format("--name={}", name)};
+  std::vector<std::string> argv = {container.program, "run", "--detach", "--rm",
+                                   fmt::format("--name={}", name)};
   Append(argv, PodmanManner(container));
   Append(argv, {container.image, "sleep", "infinity"});
   return argv;
@@ -111,24 +114,31 @@ std::vector<std::string> DownArguments(const Container& container, std::string_v
 
 Result<Container> ChooseContainer(const std::string& image, const ContainerHost& host) {
   if (!host.image_is_folder) {
-    if (!host.podman.empty()) return Container{.engine = Engine::kPodman, .program = host.podman, .image = image, .rootless = !host.is_root};
+    if (!host.podman.empty())
+      return Container{
+          .engine = Engine::kPodman, .program = host.podman, .image = image, .rootless = !host.is_root};
     return MakeError(ErrorCode::kNotFound, "--in {}: an image needs podman, which is not installed",
                      Printable(image))
         .Hint(host.bubblewrap.empty()
                   ? "install podman; or install bubblewrap and give a root folder: --in DIR"
-                  : "install podman; or give a root folder with a toolchain in it (debootstrap, mmdebstrap): --in "
+                  : "install podman; or give a root folder with a toolchain in it (debootstrap, mmdebstrap): "
+                    "--in "
                     "DIR");
   }
   if (host.bubblewrap.empty())
-    return MakeError(ErrorCode::kNotFound, "--in {}: a root folder needs bubblewrap (bwrap), which is not installed",
+    return MakeError(ErrorCode::kNotFound,
+                     "--in {}: a root folder needs bubblewrap (bwrap), which is not installed",
                      Printable(image))
         .Hint("install bubblewrap with your package manager");
   if (!host.user_namespaces)
     return MakeError(ErrorCode::kUnsupported,
-                     "--in {}: this host lets nobody make user namespaces, and a container without root stands on them",
+                     "--in {}: this host lets nobody make user namespaces, and a container without root "
+                     "stands on them",
                      Printable(image))
-        .Hint("ask for them (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0), or build "
-              "without --in");
+        .Hint(
+            "ask for them (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0), or "
+            "build "
+            "without --in");
   return Container{.engine = Engine::kBubblewrap,
                    .program = host.bubblewrap,
                    .image = image,
@@ -148,8 +158,9 @@ ContainerHost LookAtContainerHost(const std::string& image, const std::string& p
     host.top.push_back({.name = name, .link = sys::ReadLink(sys::JoinPath(image, name)).value_or("")});
   }
   // The kernel's settings do not tell it all (a seccomp filter, an AppArmor profile), so it is tried.
-  const auto tried = spawner.Run({.argv = {host.bubblewrap, "--unshare-all", "--ro-bind", "/", "/", "--", "true"}},
-                                 {}, {.timeout = std::chrono::seconds(10)});
+  const auto tried =
+      spawner.Run({.argv = {host.bubblewrap, "--unshare-all", "--ro-bind", "/", "/", "--", "true"}}, {},
+                  {.timeout = std::chrono::seconds(10)});
   host.user_namespaces = tried && tried->status.ok();
   return host;
 }

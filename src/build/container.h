@@ -21,8 +21,9 @@ struct Mount {
   friend bool operator==(const Mount&, const Mount&) = default;
 };
 
-/// A container with a toolchain in it: what is built inside sees the source, read-only, and may write only where a
-/// build writes. Paths inside are those outside, so what make writes into its files holds on both sides.
+/// A container with a toolchain in it: what is built inside sees the source, read-only, and may write only
+/// where a build writes. Paths inside are those outside, so what make writes into its files holds on both
+/// sides.
 struct Container {
   /// A name at the top of a root folder; `link` is where it leads when it is a symbolic link.
   struct TopName {
@@ -41,8 +42,8 @@ struct Container {
   std::string running{};
 };
 
-/// Pure. The command that does `command` inside. Its environment goes in as options, as nothing is inherited; its
-/// descriptors stay as they are.
+/// Pure. The command that does `command` inside. Its environment goes in as options, as nothing is inherited;
+/// its descriptors stay as they are.
 sys::Command InContainer(const Container& container, const sys::Command& command);
 
 /// Pure. What starts the container that stays, and what ends it (podman).
@@ -56,10 +57,10 @@ struct ContainerHost {
   bool image_is_folder = false;
   bool is_root = false;
   std::vector<Container::TopName> top{};  ///< Of the folder.
-  bool user_namespaces = true;  ///< This user can make one.
+  bool user_namespaces = true;            ///< This user can make one.
 };
-/// Pure. Podman where it is and the image is no folder, else bubblewrap on a folder. Errors say what to install, or
-/// that this host gives no user namespaces.
+/// Pure. Podman where it is and the image is no folder, else bubblewrap on a folder. Errors say what to
+/// install, or that this host gives no user namespaces.
 Result<Container> ChooseContainer(const std::string& image, const ContainerHost& host);
 
 /// Looks at the host: programs in `path` (a PATH value), and whether a user namespace can be made.

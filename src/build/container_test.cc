@@ -8,9 +8,10 @@
 namespace kiln::build {
 namespace {
 
-const sys::Command kMake{.argv = {"make", "-C", "/src", "O=/out", "CC=ccache gcc"},
-                         .environment = std::vector<std::string>{"PATH=/mine", "HOME=/home/me", "LANG=C", "KCFLAGS=-O1 -g"},
-                         .directory = "/out"};
+const sys::Command kMake{
+    .argv = {"make", "-C", "/src", "O=/out", "CC=ccache gcc"},
+    .environment = std::vector<std::string>{"PATH=/mine", "HOME=/home/me", "LANG=C", "KCFLAGS=-O1 -g"},
+    .directory = "/out"};
 
 std::string Lines(const sys::Command& command) { return Join(command.argv, "\n") + "\n"; }
 
@@ -37,8 +38,9 @@ TEST(ContainerTest, BubblewrapIsTold) {
 
 TEST(ContainerTest, TheEngineFollowsFromTheHost) {
   EXPECT_EQ(ChooseContainer("gcc:13", {.podman = "/p", .bubblewrap = "/b"})->engine, Engine::kPodman);
-  EXPECT_EQ(ChooseContainer("/roots/sid", {.podman = "/p", .bubblewrap = "/b", .image_is_folder = true})->engine,
-            Engine::kBubblewrap);
+  EXPECT_EQ(
+      ChooseContainer("/roots/sid", {.podman = "/p", .bubblewrap = "/b", .image_is_folder = true})->engine,
+      Engine::kBubblewrap);
   const auto no_podman = ChooseContainer("gcc:13", {.bubblewrap = "/b"});
   ASSERT_FALSE(no_podman);
   EXPECT_EQ(no_podman.error().code(), ErrorCode::kNotFound);

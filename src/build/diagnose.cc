@@ -23,7 +23,8 @@ struct PackageRow {
 constexpr std::array kRows = {
     PackageRow{"libelf.h", "libelf-dev", "elfutils-libelf-devel", "libelf", "libelf-devel", "elfutils-dev"},
     PackageRow{"gelf.h", "libelf-dev", "elfutils-libelf-devel", "libelf", "libelf-devel", "elfutils-dev"},
-    PackageRow{"openssl/opensslv.h", "libssl-dev", "openssl-devel", "openssl", "libopenssl-devel", "openssl-dev"},
+    PackageRow{"openssl/opensslv.h", "libssl-dev", "openssl-devel", "openssl", "libopenssl-devel",
+               "openssl-dev"},
     PackageRow{"zlib.h", "zlib1g-dev", "zlib-devel", "zlib", "zlib-devel", "zlib-dev"},
     PackageRow{"ncurses.h", "libncurses-dev", "ncurses-devel", "ncurses", "ncurses-devel", "ncurses-dev"},
     PackageRow{"gmp.h", "libgmp-dev", "gmp-devel", "gmp", "gmp-devel", "gmp-dev"},
@@ -78,10 +79,13 @@ std::string Package(std::string_view thing, PackageFamily family) {
 }
 
 bool IsProgramName(std::string_view name) {
-  return !name.empty() && name.size() < 64 && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.' || c == '+';
-  });
+  return !name.empty() && name.size() < 64 &&
+         std::ranges::all_of(
+             name,
+             [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '-' || c == '_' || c == '.' || c == '+';
+             });
 }
 
 // The word that ends right before `end` of the line.
@@ -96,8 +100,8 @@ Diagnosis Missing(const std::string& what, const std::string& thing, const Advic
 }
 
 std::optional<Diagnosis> MissingProgram(std::string_view line, const Advice& advice) {
-  // "/bin/sh: 1: flex: not found", "sh: line 1: bc: command not found", "make: gcc: No such file or directory",
-  // "execvp: flex: No such file…".
+  // "/bin/sh: 1: flex: not found", "sh: line 1: bc: command not found", "make: gcc: No such file or
+  // directory", "execvp: flex: No such file…".
   for (const std::string_view mark :
        {": not found", ": command not found", ": No such file or directory", ": Command not found"}) {
     const size_t at = line.find(mark);
@@ -125,19 +129,23 @@ std::optional<Diagnosis> MissingHeader(std::string_view line, const Advice& advi
   if (name.starts_with("openssl/")) name = "openssl/opensslv.h";
   const bool known = std::ranges::any_of(kRows, [&](const PackageRow& row) { return row.thing == name; });
   if (!known) return std::nullopt;
-  return Missing(fmt::format("the header {} is missing", line.substr(error + 13, mark - error - 13)), name, advice);
+  return Missing(fmt::format("the header {} is missing", line.substr(error + 13, mark - error - 13)), name,
+                 advice);
 }
 
 std::optional<Diagnosis> OutOfSomething(std::string_view line, const Advice& advice) {
   const auto has = [&](std::string_view text) { return line.find(text) != std::string_view::npos; };
   if (has("No space left on device") || has("Disk quota exceeded"))
-    return Diagnosis{.code = ErrorCode::kNoSpace,
-                     .what = "the disk is full",
-                     .hint = "make room (`kiln build list` shows what kiln keeps, `kiln build rm` removes it), or "
-                             "build elsewhere with -O DIR; what is built so far is used again"};
-  const bool killed = has("Killed signal terminated program") ||
-                      (has("internal compiler error: Killed")) || line.ends_with("] Killed");
-  if (killed || has("virtual memory exhausted") || has("Cannot allocate memory") || has("out of memory allocating"))
+    return Diagnosis{
+        .code = ErrorCode::kNoSpace,
+        .what = "the disk is full",
+        .hint =
+            "make room (`kiln build list` shows what kiln keeps, `kiln build rm` removes it), or "
+            "build elsewhere with -O DIR; what is built so far is used again"};
+  const bool killed = has("Killed signal terminated program") || (has("internal compiler error: Killed")) ||
+                      line.ends_with("] Killed");
+  if (killed || has("virtual memory exhausted") || has("Cannot allocate memory") ||
+      has("out of memory allocating"))
     return Diagnosis{
         .code = ErrorCode::kUnavailable,
         .what = "a compiler was killed or got no memory: this machine has too little for what runs at once",
@@ -150,23 +158,27 @@ std::optional<Diagnosis> OutOfSomething(std::string_view line, const Advice& adv
 std::optional<Diagnosis> KernelsOwn(std::string_view line) {
   const auto has = [&](std::string_view text) { return line.find(text) != std::string_view::npos; };
   if (has("No rule to make target") && (has(".pem'") || has("certs/")))
-    return Diagnosis{.code = ErrorCode::kInvalidArgument,
-                     .what = "the configuration names certificates that are not here (a distribution's own keys)",
-                     .hint = "clear them: kiln build --set 'SYSTEM_TRUSTED_KEYS=\"\"' --set "
-                             "'SYSTEM_REVOCATION_KEYS=\"\"'"};
+    return Diagnosis{
+        .code = ErrorCode::kInvalidArgument,
+        .what = "the configuration names certificates that are not here (a distribution's own keys)",
+        .hint =
+            "clear them: kiln build --set 'SYSTEM_TRUSTED_KEYS=\"\"' --set "
+            "'SYSTEM_REVOCATION_KEYS=\"\"'"};
   if (has("source tree is not clean, please run"))
-    return Diagnosis{.code = ErrorCode::kInvalidArgument,
-                     .what = "the source tree was built in place, and Kbuild can't build it anywhere else then",
-                     .hint = "clean it yourself: make mrproper (it removes .config too)"};
+    return Diagnosis{
+        .code = ErrorCode::kInvalidArgument,
+        .what = "the source tree was built in place, and Kbuild can't build it anywhere else then",
+        .hint = "clean it yourself: make mrproper (it removes .config too)"};
   if (has("Compiler lacks asm-goto support") || has("is too old") || has("C compiler 'gcc'"))
     return Diagnosis{.code = ErrorCode::kUnsupported,
                      .what = "the kernel refuses this compiler: " + Printable(Trim(line)),
                      .hint = "use another one: --llvm, or CC=… after --, or --in IMAGE"};
   if (has("unrecognized argument in option") || has("unrecognized command-line option") ||
       has("unrecognized command line option"))
-    return Diagnosis{.code = ErrorCode::kUnsupported,
-                     .what = "the compiler does not know an option that this kernel gives it",
-                     .hint = "it is older or newer than the tree expects; use another: CC=… after --, or --in IMAGE"};
+    return Diagnosis{
+        .code = ErrorCode::kUnsupported,
+        .what = "the compiler does not know an option that this kernel gives it",
+        .hint = "it is older or newer than the tree expects; use another: CC=… after --, or --in IMAGE"};
   return std::nullopt;
 }
 

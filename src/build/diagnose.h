@@ -25,9 +25,9 @@ struct Advice {
   unsigned jobs = 1;
 };
 
-/// Pure. The cause behind the lines of a failed build when it is one that is not in the code itself: a missing
-/// program or header, memory, disk, a key that a distribution's configuration names … Nothing when it is none of
-/// them.
+/// Pure. The cause behind the lines of a failed build when it is one that is not in the code itself: a
+/// missing program or header, memory, disk, a key that a distribution's configuration names … Nothing when it
+/// is none of them.
 std::optional<Diagnosis> Diagnose(std::span<const std::string> lines, const Advice& advice);
 
 /// The command that installs what holds these (programs: "flex"; headers: "libelf.h"), or words when nobody

@@ -8,16 +8,20 @@ namespace kiln::build {
 namespace {
 
 const Advice kDebian{
-    .distribution = {.family = machine::PackageFamily::kDebian, .id = "debian", .name = "Debian"}, .is_root = false, .jobs = 8};
+    .distribution = {.family = machine::PackageFamily::kDebian, .id = "debian", .name = "Debian"},
+    .is_root = false,
+    .jobs = 8};
 
 TEST(DiagnoseTest, SaysWhatIsBehindAFailure) {
   const std::vector<std::vector<std::string>> cases = {
-      {"/bin/sh: 1: flex: not found", "make[2]: *** [scripts/Makefile.host:9: scripts/kconfig/lexer.lex.c] Error 127"},
+      {"/bin/sh: 1: flex: not found",
+       "make[2]: *** [scripts/Makefile.host:9: scripts/kconfig/lexer.lex.c] Error 127"},
       {"sh: line 1: bc: command not found"},
       {"make[1]: bison: No such file or directory"},
       {"certs/extract-cert.c:21:10: fatal error: openssl/bio.h: No such file or directory"},
       {"/s/tools/objtool/include/objtool/elf.h:10:10: fatal error: gelf.h: No such file or directory"},
-      {"error: Cannot generate ORC metadata for CONFIG_UNWINDER_ORC=y, please install libelf-dev, libelf-devel or "
+      {"error: Cannot generate ORC metadata for CONFIG_UNWINDER_ORC=y, please install libelf-dev, "
+       "libelf-devel or "
        "elfutils-libelf-devel"},
       {"BTF: .tmp_vmlinux.btf: pahole (pahole) is not available"},
       {"gcc: fatal error: Killed signal terminated program cc1", "compilation terminated."},

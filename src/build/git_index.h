@@ -23,9 +23,9 @@ struct IndexEntry {
   uint32_t size = 0;   ///< Cut to 32 bits.
 };
 
-/// Reads the entries of a git index, versions 2 to 4 (gitformat-index(5)). Left out is what says nothing about
-/// a file: unmerged entries, those that were only announced (`git add -N`), submodules and sparse folders.
-/// kUnsupported for other versions and for a split index; kCorrupt for the rest that cannot be.
+/// Reads the entries of a git index, versions 2 to 4 (gitformat-index(5)). Left out is what says nothing
+/// about a file: unmerged entries, those that were only announced (`git add -N`), submodules and sparse
+/// folders. kUnsupported for other versions and for a split index; kCorrupt for the rest that cannot be.
 Result<std::vector<IndexEntry>> ParseGitIndex(std::string_view bytes);
 
 /// The index file of a checkout whose top folder is `tree`: a repository, a worktree or a submodule. Empty

@@ -31,8 +31,7 @@ std::optional<int> Descriptor(std::string_view text) {
 }  // namespace
 
 std::string Jobserver::Flag() const {
-  return fifo.empty() ? fmt::format("--jobserver-auth={},{}", read, write)
-                      : "--jobserver-auth=fifo:" + fifo;
+  return fifo.empty() ? fmt::format("--jobserver-auth={},{}", read, write) : "--jobserver-auth=fifo:" + fifo;
 }
 
 std::optional<Jobserver> ParseJobserver(std::string_view makeflags) {
@@ -79,7 +78,8 @@ unsigned UsableCpus() {
   unsigned cpus = 1;
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) == 0) cpus = static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
+  if (::sched_getaffinity(0, sizeof set, &set) == 0)
+    cpus = static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
   const auto own = sys::ReadFile("/proc/self/cgroup", 65536);
   if (!own) return cpus;
   for (std::string_view line : SplitLines(*own)) {

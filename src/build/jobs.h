@@ -23,10 +23,11 @@ std::optional<Jobserver> ParseJobserver(std::string_view makeflags);
 /// The same, and its descriptors are really open here: a recipe without "+" gets the words but not the pipe.
 std::optional<Jobserver> FindJobserver(const config::Environment& environment);
 
-/// Pure. How many CPUs a cgroup's quota is worth, rounded up; nothing when it sets none. `cpu_max` is the text of
-/// cpu.max: "200000 100000", "max 100000" (Documentation/admin-guide/cgroup-v2.rst).
+/// Pure. How many CPUs a cgroup's quota is worth, rounded up; nothing when it sets none. `cpu_max` is the
+/// text of cpu.max: "200000 100000", "max 100000" (Documentation/admin-guide/cgroup-v2.rst).
 std::optional<unsigned> CpusOfQuota(std::string_view cpu_max);
-/// CPUs that this process may keep busy: its affinity, and the quotas of its cgroup and all above. At least 1.
+/// CPUs that this process may keep busy: its affinity, and the quotas of its cgroup and all above. At
+/// least 1.
 unsigned UsableCpus();
 
 }  // namespace kiln::build

@@ -10,7 +10,8 @@ namespace kiln::build {
 namespace {
 
 TEST(JobserverTest, IsReadFromMakesWords) {
-  EXPECT_EQ(ParseJobserver(" -j4 --jobserver-auth=3,4 -- W=1"), (Jobserver{.read = 3, .write = 4, .fifo = {}}));
+  EXPECT_EQ(ParseJobserver(" -j4 --jobserver-auth=3,4 -- W=1"),
+            (Jobserver{.read = 3, .write = 4, .fifo = {}}));
   EXPECT_EQ(ParseJobserver("k -j --jobserver-fds=5,6"), (Jobserver{.read = 5, .write = 6, .fifo = {}}));
   EXPECT_EQ(ParseJobserver("-j8 --jobserver-auth=fifo:/tmp/GMfifo12"), (Jobserver{.fifo = "/tmp/GMfifo12"}));
   EXPECT_EQ(ParseJobserver("--jobserver-auth=3,4 --jobserver-auth=7,8")->read, 7);

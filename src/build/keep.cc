@@ -14,7 +14,8 @@ constexpr size_t kMaxSteps = 64;
 
 }  // namespace
 
-Result<> CheckTools(const ToolNames& names, const std::vector<std::string>& environment, const Advice& advice) {
+Result<> CheckTools(const ToolNames& names, const std::vector<std::string>& environment,
+                    const Advice& advice) {
   std::string path = "/usr/bin:/bin";
   bool llvm = false;
   for (const auto& line : environment) {
@@ -96,19 +97,22 @@ std::string CommandThatMakes(std::string_view target, std::string_view output) {
 void MakeCompileCommands(const std::string& source, const std::string& folder, sys::Spawner& spawner,
                          const config::Environment& environment, std::vector<std::string>& notes) {
   std::string script;
-  for (const char* name : {"scripts/clang-tools/gen_compile_commands.py", "scripts/gen_compile_commands.py"}) {
+  for (const char* name :
+       {"scripts/clang-tools/gen_compile_commands.py", "scripts/gen_compile_commands.py"}) {
     const std::string path = sys::JoinPath(source, name);
     if (script.empty() && sys::IsRegularFile(path)) script = path;
   }
   const std::string path = sys::JoinPath(folder, "compile_commands.json");
-  const auto python = sys::FindProgram("python3", config::Find(environment, "PATH").value_or("/usr/bin:/bin"));
+  const auto python =
+      sys::FindProgram("python3", config::Find(environment, "PATH").value_or("/usr/bin:/bin"));
   if (script.empty() || !python) {
     notes.emplace_back(script.empty() ? "no compile_commands.json: this tree has no script that makes it"
                                       : "no compile_commands.json: python3 is not installed");
     return;
   }
-  const auto said = spawner.Run({.argv = {*python, "-B", script, "-d", folder, "-o", path}, .directory = folder}, {},
-                                {.timeout = std::chrono::minutes(5), .output_bytes = size_t{64} << 20});
+  const auto said =
+      spawner.Run({.argv = {*python, "-B", script, "-d", folder, "-o", path}, .directory = folder}, {},
+                  {.timeout = std::chrono::minutes(5), .output_bytes = size_t{64} << 20});
   if (!said || !said->status.ok()) {
     notes.push_back("no compile_commands.json: " +
                     (said ? Printable(Trim(said->errors)).substr(0, 300) : said.error().Text()));
@@ -125,15 +129,20 @@ Result<store::CacheEntry> KeepBuild(store::Cache& cache, const BuildFolder& fold
   const auto release = sys::ReadFile(folder.PathOf("include/config/kernel.release"), 4096);
   info.release = release ? std::string(Trim(*release)) : info.version;
   if (replace) KILN_TRY(cache.Remove(kernel::kBuildKind, info.key));
-  auto entry = KILN_TRY(cache.Get(kernel::kBuildKind, info.key, [&](const std::string& draft) -> Result<> {
-    const std::string modules = folder.PathOf(".kiln/install/lib");
-    if (sys::IsDirectory(modules)) {
-      const auto moved = sys::Rename(modules, sys::JoinPath(draft, "lib"));
-      if (!moved) KILN_TRY(CopyFolder(modules, sys::JoinPath(draft, "lib"), [](std::string_view) { return true; }));
-    }
-    KILN_TRY(Collect(folder.path(), draft, arch, source));
-    return sys::WriteFileAtomic(sys::JoinPath(draft, "build.json"), SerializeInfo(info));
-  }), "keeping the build");
+  auto entry = KILN_TRY(cache.Get(kernel::kBuildKind, info.key,
+                                  [&](const std::string& draft) -> Result<> {
+                                    const std::string modules = folder.PathOf(".kiln/install/lib");
+                                    if (sys::IsDirectory(modules)) {
+                                      const auto moved = sys::Rename(modules, sys::JoinPath(draft, "lib"));
+                                      if (!moved)
+                                        KILN_TRY(CopyFolder(modules, sys::JoinPath(draft, "lib"),
+                                                            [](std::string_view) { return true; }));
+                                    }
+                                    KILN_TRY(Collect(folder.path(), draft, arch, source));
+                                    return sys::WriteFileAtomic(sys::JoinPath(draft, "build.json"),
+                                                                SerializeInfo(info));
+                                  }),
+                        "keeping the build");
   (void)sys::RemoveTree(folder.PathOf(".kiln/install"));
   info.bytes = sys::TreeBytes(entry.path());
   return entry;

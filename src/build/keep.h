@@ -16,10 +16,13 @@
 
 namespace kiln::build {
 
-/// Nothing when make, the compiler and what every configuration wants are there; else all that is missing, at once.
-Result<> CheckTools(const ToolNames& names, const std::vector<std::string>& environment, const Advice& advice);
+/// Nothing when make, the compiler and what every configuration wants are there; else all that is missing, at
+/// once.
+Result<> CheckTools(const ToolNames& names, const std::vector<std::string>& environment,
+                    const Advice& advice);
 
-/// Which build answered a request before; `commit` is where the tree stands, for kernels that are named after it.
+/// Which build answered a request before; `commit` is where the tree stands, for kernels that are named after
+/// it.
 Result<std::optional<std::string>> FindAnswer(store::Cache& cache, const std::string& request_key,
                                               const std::string& commit);
 /// `commit`: empty when the kernel is not named after it.

@@ -167,13 +167,15 @@ void TakeFromGit(const std::string& tree, std::vector<ListedFile>& files) {
     if (found == known.end()) continue;
     const IndexEntry& entry = *found->second;
     const auto same_time = [](int64_t ns, uint32_t s, uint32_t rest) {
-      return static_cast<uint32_t>(ns / 1'000'000'000) == s && static_cast<uint32_t>(ns % 1'000'000'000) == rest;
+      return static_cast<uint32_t>(ns / 1'000'000'000) == s &&
+             static_cast<uint32_t>(ns % 1'000'000'000) == rest;
     };
     const bool same = same_time(file.mtime_ns, entry.mtime_s, entry.mtime_ns) &&
                       same_time(file.ctime_ns, entry.ctime_s, entry.ctime_ns) &&
                       static_cast<uint32_t>(file.inode) == entry.inode &&
                       static_cast<uint32_t>(file.size) == entry.size &&
-                      ((file.mode ^ entry.mode) & (S_IFMT | S_IXUSR)) == 0;
+                      ((file.mode ^ entry.mode) & S_IFMT) == 0 &&
+                      (S_ISLNK(file.mode) || ((file.mode ^ entry.mode) & S_IXUSR) == 0);
     // As git does: what changed when the index was written, or later, may have changed after git read it.
     if (!same || file.mtime_ns >= identity->mtime_ns || file.ctime_ns >= identity->mtime_ns) continue;
     file.content = entry.blob;
@@ -197,8 +199,8 @@ Result<ListedFile> LookAgain(const std::string& path, const ListedFile& file) {
 Result<> ReadContent(const std::string& tree, ListedFile& file, int64_t now_ns) {
   const std::string path = sys::JoinPath(tree, file.path);
   for (int tries = 0; tries < 3; ++tries) {
-    const Sha1Digest content =
-        S_ISLNK(file.mode) ? GitBlobName(KILN_TRY(sys::ReadLink(path))) : GitBlobName(KILN_TRY(sys::ReadFile(path, kMaxFile)));
+    const Sha1Digest content = S_ISLNK(file.mode) ? GitBlobName(KILN_TRY(sys::ReadLink(path)))
+                                                  : GitBlobName(KILN_TRY(sys::ReadFile(path, kMaxFile)));
     ListedFile after = KILN_TRY(LookAgain(path, file));
     const bool same = SameLook(after, file);
     file = std::move(after);
@@ -207,7 +209,8 @@ Result<> ReadContent(const std::string& tree, ListedFile& file, int64_t now_ns) 
     file.settled = std::max(file.mtime_ns, file.ctime_ns) + kResolutionNs < now_ns;
     return {};
   }
-  return MakeError(ErrorCode::kBusy, "{} changes all the time", Printable(path)).Hint("try again when it is written");
+  return MakeError(ErrorCode::kBusy, "{} changes all the time", Printable(path))
+      .Hint("try again when it is written");
 }
 
 // Reads what nobody knows, on several threads.
@@ -298,7 +301,8 @@ void Seal(Listing& listing) {
       const size_t slash = path.rfind('/');
       return std::string_view(path).substr(0, slash == std::string::npos ? 0 : slash);
     };
-    return std::pair(folder(a.path), std::string_view(a.path)) < std::pair(folder(b.path), std::string_view(b.path));
+    return std::pair(folder(a.path), std::string_view(a.path)) <
+           std::pair(folder(b.path), std::string_view(b.path));
   });
   listing.hash = HashOf(listing.files);
 }

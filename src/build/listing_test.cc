@@ -75,11 +75,13 @@ TEST_F(ListingTest, TheHashIsOfNamesKindsAndContents) {
 TEST_F(ListingTest, WhatCannotMatterDoesNot) {
   Write("a.c", "one");
   const std::string hash = List().hash;
-  for (const char* name : {".git/config", ".a.c.swp", "a.c~", "a.c.orig", "tags", "cscope.out", "compile_commands.json",
-                           "Documentation/x.rst", "tools/testing/selftests/Makefile", "scripts/__pycache__/x.pyc"})
+  for (const char* name :
+       {".git/config", ".a.c.swp", "a.c~", "a.c.orig", "tags", "cscope.out", "compile_commands.json",
+        "Documentation/x.rst", "tools/testing/selftests/Makefile", "scripts/__pycache__/x.pyc"})
     Write(name, "x");
   EXPECT_EQ(List().hash, hash);
-  for (const char* name : {"localversion-x", "Documentation/Kconfig", "drivers/blob.o", "tools/objtool/x.c"}) {
+  for (const char* name :
+       {"localversion-x", "Documentation/Kconfig", "drivers/blob.o", "tools/objtool/x.c"}) {
     Write(name, "x");
     EXPECT_NE(List().hash, hash) << name;
     ASSERT_TRUE(sys::RemoveTree(Path(name)));
@@ -132,7 +134,8 @@ TEST_F(ListingTest, ChangesAreCompared) {
 class GitListingTest : public ListingTest {
  protected:
   void SetUp() override {
-    if (!sys::FindProgram("git", sys::GetEnvironment("PATH").value_or("/usr/bin"))) GTEST_SKIP() << "git is not here";
+    if (!sys::FindProgram("git", sys::GetEnvironment("PATH").value_or("/usr/bin")))
+      GTEST_SKIP() << "git is not here";
     Git({"init", "-q"});
     Write("a.c", "one");
     Write("drivers/b.c", "two");
@@ -145,7 +148,8 @@ class GitListingTest : public ListingTest {
     Git({"commit", "-qm", "one"});
   }
   std::string Git(std::vector<std::string> words) {
-    std::vector<std::string> argv = {"git", "-C", folder_.path(), "-c", "user.name=a", "-c", "user.email=a@b"};
+    std::vector<std::string> argv = {"git",         "-C", folder_.path(),  "-c",
+                                     "user.name=a", "-c", "user.email=a@b"};
     argv.insert(argv.end(), words.begin(), words.end());
     const auto said = spawner_.Run({.argv = argv});
     EXPECT_TRUE(said && said->status.ok()) << (said ? said->errors : said.error().Text());

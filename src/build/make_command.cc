@@ -9,16 +9,24 @@ namespace kiln::build {
 namespace {
 
 constexpr std::array<std::string_view, 10> kOfOtherMakes = {
-    "MAKEFLAGS", "MFLAGS",       "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT",
+    "MAKEFLAGS",    "MFLAGS",       "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT",
     "MAKE_TERMERR", "GNUMAKEFLAGS", "MAKEFILES", "KBUILD_OUTPUT", "KBUILD_EXTMOD"};
 // These are given on the command line or decided here.
-constexpr std::array<std::string_view, 12> kDecided = {
-    "ARCH",   "CROSS_COMPILE",         "LLVM",              "O",
-    "M",      "LANGUAGE",              "KBUILD_BUILD_HOST", "KBUILD_BUILD_TIMESTAMP",
-    "LC_ALL", "KBUILD_BUILD_VERSION", "KBUILD_BUILD_USER", "LANG"};
+constexpr std::array<std::string_view, 12> kDecided = {"ARCH",
+                                                       "CROSS_COMPILE",
+                                                       "LLVM",
+                                                       "O",
+                                                       "M",
+                                                       "LANGUAGE",
+                                                       "KBUILD_BUILD_HOST",
+                                                       "KBUILD_BUILD_TIMESTAMP",
+                                                       "LC_ALL",
+                                                       "KBUILD_BUILD_VERSION",
+                                                       "KBUILD_BUILD_USER",
+                                                       "LANG"};
 constexpr std::array<std::string_view, 10> kChanging = {
-    "KCFLAGS", "KAFLAGS", "KCPPFLAGS", "KRUSTFLAGS", "LOCALVERSION", "HOSTCFLAGS", "HOSTCXXFLAGS", "HOSTLDFLAGS",
-    "INSTALL_MOD_STRIP", "LLVM_IAS"};
+    "KCFLAGS",    "KAFLAGS",      "KCPPFLAGS",   "KRUSTFLAGS",        "LOCALVERSION",
+    "HOSTCFLAGS", "HOSTCXXFLAGS", "HOSTLDFLAGS", "INSTALL_MOD_STRIP", "LLVM_IAS"};
 
 template <class Names>
 bool IsOneOf(std::string_view name, const Names& names) {
@@ -27,12 +35,15 @@ bool IsOneOf(std::string_view name, const Names& names) {
 
 }  // namespace
 
-bool IsVariable(std::string_view word) { return !word.starts_with('-') && word.find('=') != std::string_view::npos; }
+bool IsVariable(std::string_view word) {
+  return !word.starts_with('-') && word.find('=') != std::string_view::npos;
+}
 
 Result<> CheckPath(std::string_view what, const std::string& path) {
   if (path.find_first_of(" \t\n:") == std::string::npos) return {};
-  return MakeError(ErrorCode::kInvalidArgument, "{} {} has a blank or a colon in its path, and make can't work with that",
-                   what, Printable(path))
+  return MakeError(ErrorCode::kInvalidArgument,
+                   "{} {} has a blank or a colon in its path, and make can't work with that", what,
+                   Printable(path))
       .Hint("move it, or reach it through a symbolic link without them (for the build folder: -O DIR)");
 }
 
@@ -70,7 +81,12 @@ std::vector<std::string> MakeEnvironment(const MakeSetup& setup, const config::E
 sys::Command MakeCommand(const MakeSetup& setup, const std::vector<std::string>& words,
                          const config::Environment& environment) {
   sys::Command command;
-  command.argv = {"make", "-C", setup.source, "O=" + setup.folder, "ARCH=" + setup.arch, "--no-print-directory",
+  command.argv = {"make",
+                  "-C",
+                  setup.source,
+                  "O=" + setup.folder,
+                  "ARCH=" + setup.arch,
+                  "--no-print-directory",
                   "--output-sync=target"};
   if (!setup.jobserver) command.argv.push_back(fmt::format("-j{}", setup.jobs));
   const auto given = [&](std::string_view name) {

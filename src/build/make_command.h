@@ -22,13 +22,13 @@ struct MakeSetup {
   std::optional<Jobserver> jobserver{};
 };
 
-/// Pure. `make <words>` for this build: out of tree, reproducible (the same tree gives the same bytes whenever and by
-/// whomever it is built), output of one target in one piece.
+/// Pure. `make <words>` for this build: out of tree, reproducible (the same tree gives the same bytes
+/// whenever and by whomever it is built), output of one target in one piece.
 sys::Command MakeCommand(const MakeSetup& setup, const std::vector<std::string>& words,
                          const config::Environment& environment);
 
-/// Pure. What of the caller's environment make sees: everything but what a make above us, or another build, put
-/// there; messages in English.
+/// Pure. What of the caller's environment make sees: everything but what a make above us, or another build,
+/// put there; messages in English.
 std::vector<std::string> MakeEnvironment(const MakeSetup& setup, const config::Environment& environment);
 
 /// Pure. The variables of the environment that change what is built ("KCFLAGS=-O1"), sorted.

@@ -15,16 +15,22 @@ bool Has(const std::vector<std::string>& lines, std::string_view line) {
 }
 
 TEST(MakeCommandTest, IsOutOfTreeAndReproducible) {
-  const MakeSetup setup{.source = "/src", .folder = "/out", .arch = "x86_64", .cc = "gcc", .variables = {"W=1"},
-                        .ccache = true, .jobs = 6};
+  const MakeSetup setup{.source = "/src",
+                        .folder = "/out",
+                        .arch = "x86_64",
+                        .cc = "gcc",
+                        .variables = {"W=1"},
+                        .ccache = true,
+                        .jobs = 6};
   const auto command = MakeCommand(setup, {"bzImage", "modules"}, {{"PATH", "/bin"}, {"HOME", "/h"}});
-  testing_support::ExpectGolden("build/make-command.txt",
-                                Join(command.argv, "\n") + "\n---\n" + Join(*command.environment, "\n") + "\n");
+  testing_support::ExpectGolden("build/make-command.txt", Join(command.argv, "\n") + "\n---\n" +
+                                                              Join(*command.environment, "\n") + "\n");
 }
 
 TEST(MakeCommandTest, WhatAnotherMakeLeftInTheEnvironmentDoesNotMatter) {
-  const config::Environment environment = {{"MAKEFLAGS", "w -- W=1"}, {"MAKELEVEL", "1"}, {"KBUILD_OUTPUT", "/x"},
-                                           {"ARCH", "arm"},           {"LC_ALL", "de_DE"}, {"KCFLAGS", "-O1"}};
+  const config::Environment environment = {{"MAKEFLAGS", "w -- W=1"}, {"MAKELEVEL", "1"},
+                                           {"KBUILD_OUTPUT", "/x"},   {"ARCH", "arm"},
+                                           {"LC_ALL", "de_DE"},       {"KCFLAGS", "-O1"}};
   const auto lines = MakeEnvironment({}, environment);
   for (const auto& line : lines) {
     EXPECT_FALSE(line.starts_with("MAKE") || line.starts_with("KBUILD_OUTPUT") || line.starts_with("ARCH") ||
@@ -36,7 +42,11 @@ TEST(MakeCommandTest, WhatAnotherMakeLeftInTheEnvironmentDoesNotMatter) {
 }
 
 TEST(MakeCommandTest, AJobserverTakesThePlaceOfJobs) {
-  const MakeSetup setup{.source = "/s", .folder = "/o", .arch = "arm64", .cc = "gcc", .jobs = 6,
+  const MakeSetup setup{.source = "/s",
+                        .folder = "/o",
+                        .arch = "arm64",
+                        .cc = "gcc",
+                        .jobs = 6,
                         .jobserver = Jobserver{.read = 3, .write = 4, .fifo = {}}};
   const auto command = MakeCommand(setup, {}, {});
   EXPECT_FALSE(Has(command.argv, "-j6"));
@@ -45,8 +55,12 @@ TEST(MakeCommandTest, AJobserverTakesThePlaceOfJobs) {
 }
 
 TEST(MakeCommandTest, CcacheGoesBeforeTheCompilerThatWasGiven) {
-  const MakeSetup setup{.source = "/s", .folder = "/o", .arch = "x86_64", .cc = "clang-19",
-                        .variables = {"LLVM=-19", "CC=clang-19"}, .ccache = true};
+  const MakeSetup setup{.source = "/s",
+                        .folder = "/o",
+                        .arch = "x86_64",
+                        .cc = "clang-19",
+                        .variables = {"LLVM=-19", "CC=clang-19"},
+                        .ccache = true};
   const auto argv = MakeCommand(setup, {}, {}).argv;
   EXPECT_TRUE(Has(argv, "CC=ccache clang-19"));
   EXPECT_FALSE(Has(argv, "CC=clang-19"));

@@ -41,11 +41,13 @@ bool ConsumeWord(std::string_view& text, std::string_view word) {
 std::optional<Step> ParseStep(std::string_view line) {
   if (!ConsumePrefix(line, "  ") || line.empty()) return std::nullopt;
   const size_t end = static_cast<size_t>(std::ranges::find_if_not(line, IsVerbLetter) - line.begin());
-  if (end < 2 || end >= line.size() || line[end] != ' ' || line[0] < 'A' || line[0] > 'Z') return std::nullopt;
+  if (end < 2 || end >= line.size() || line[end] != ' ' || line[0] < 'A' || line[0] > 'Z')
+    return std::nullopt;
   Step step{.verb = std::string(line.substr(0, end))};
   std::string_view rest = Trim(line.substr(end));
   if (ConsumePrefix(rest, "[M] ")) step.module = true;
-  if (rest.size() > 2 && (rest.starts_with("L ") || rest.starts_with("P "))) rest.remove_prefix(2);  // RUSTC L.
+  if (rest.size() > 2 && (rest.starts_with("L ") || rest.starts_with("P ")))
+    rest.remove_prefix(2);  // RUSTC L.
   rest = Trim(rest);
   if (rest.empty()) return std::nullopt;
   step.target = rest;
@@ -87,7 +89,8 @@ std::optional<MakeFailure> ParseMakeFailure(std::string_view line) {
   const size_t close = line.rfind(']');
   if (line.starts_with("[") && close != std::string_view::npos) {
     std::string_view target = line.substr(1, close - 1);
-    const size_t space = target.rfind(": ");  // "/src/scripts/Makefile.build:250: foo.o"; older makes say "foo.o".
+    const size_t space =
+        target.rfind(": ");  // "/src/scripts/Makefile.build:250: foo.o"; older makes say "foo.o".
     if (space != std::string_view::npos) target.remove_prefix(space + 2);
     failure.target = target;
     failure.reason = Trim(line.substr(close + 1));
@@ -157,8 +160,8 @@ void MakeOutput::Line(std::string_view line) {
   NoteError(line);
   auto failure = ParseMakeFailure(line);
   if (!failure || first_error_) return;
-  first_error_ = FirstError{
-      .lines = group_, .file = error_file_, .line = error_line_, .failure = *std::move(failure)};
+  first_error_ =
+      FirstError{.lines = group_, .file = error_file_, .line = error_line_, .failure = *std::move(failure)};
 }
 
 std::optional<FirstError> MakeOutput::first_error() const { return first_error_; }

@@ -37,8 +37,9 @@ std::optional<MakeFailure> ParseMakeFailure(std::string_view line);
 
 /// The first thing that went wrong, whole.
 struct FirstError {
-  std::vector<std::string> lines;  ///< From the step that failed to make's own line; unprintable bytes as they came.
-  std::string file;                ///< Of the first "file:line: error:"; may be empty.
+  std::vector<std::string>
+      lines;         ///< From the step that failed to make's own line; unprintable bytes as they came.
+  std::string file;  ///< Of the first "file:line: error:"; may be empty.
   int line = 0;
   MakeFailure failure;
 };

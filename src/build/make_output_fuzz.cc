@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
   parts.End();
   KILN_CHECK(whole.made() == parts.made() && whole.warning_count() == parts.warning_count());
   KILN_CHECK(whole.first_error().has_value() == parts.first_error().has_value());
-  KILN_CHECK(whole.warnings().size() <= MakeOutput::kMaxWarnings && whole.tail().size() <= MakeOutput::kMaxTail);
+  KILN_CHECK(whole.warnings().size() <= MakeOutput::kMaxWarnings &&
+             whole.tail().size() <= MakeOutput::kMaxTail);
   if (const auto error = whole.first_error()) KILN_CHECK(error->lines.size() <= MakeOutput::kMaxGroup);
   (void)kiln::build::Diagnose(whole.tail(), {});
   return 0;

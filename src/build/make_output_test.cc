@@ -20,8 +20,8 @@ TEST(StepTest, IsReadFromKbuildsLines) {
   EXPECT_EQ(ParseStep("  VDSO2C  arch/x86/entry/vdso/vdso-image-64.c")->verb, "VDSO2C");
   EXPECT_FALSE(ParseStep("  CALL    scripts/checksyscalls.sh")->makes);
   EXPECT_FALSE(ParseStep("  DESCEND objtool")->makes);
-  for (const char* line : {"", "  ", "CC foo.o", "  cc  foo.o", "  CC", "  CC      ", "    int x = Y;", "  A x",
-                           "  123 | int x;", "Kernel: arch/x86/boot/bzImage is ready  (#1)"})
+  for (const char* line : {"", "  ", "CC foo.o", "  cc  foo.o", "  CC", "  CC      ", "    int x = Y;",
+                           "  A x", "  123 | int x;", "Kernel: arch/x86/boot/bzImage is ready  (#1)"})
     EXPECT_FALSE(ParseStep(line)) << line;
 }
 
@@ -41,7 +41,8 @@ TEST(WarningTest, IsReadInEveryForm) {
 }
 
 TEST(MakeFailureTest, NamesTheTarget) {
-  const auto failure = ParseMakeFailure("make[4]: *** [/s/scripts/Makefile.build:250: fs/ext4/inode.o] Error 1");
+  const auto failure =
+      ParseMakeFailure("make[4]: *** [/s/scripts/Makefile.build:250: fs/ext4/inode.o] Error 1");
   ASSERT_TRUE(failure);
   EXPECT_EQ(failure->target, "fs/ext4/inode.o");
   EXPECT_EQ(failure->reason, "Error 1");

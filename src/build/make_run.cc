@@ -42,7 +42,8 @@ class LogFile {
 Result<std::unique_ptr<Interrupt>> Interrupt::Create(sys::Loop& loop) {
   auto interrupt = std::make_unique<Interrupt>();
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    interrupt->handles_.push_back(KILN_TRY(loop.OnSignal(signal, [raw = interrupt.get()] { raw->raised_ = true; })));
+    interrupt->handles_.push_back(
+        KILN_TRY(loop.OnSignal(signal, [raw = interrupt.get()] { raw->raised_ = true; })));
   }
   return interrupt;
 }
@@ -62,18 +63,18 @@ Result<MakeRun> RunMake(const sys::Command& command, const std::string& log, siz
 
   bool closed = false;
   size_t told = 0;
-  const auto stream = KILN_TRY(sys::Stream::Create(
-      loop, std::move(pipe.read),
-      {.bytes =
-           [&](std::string_view bytes) {
-             file.Write(bytes);
-             run.output.Feed(bytes);
-             if (run.output.made() == told) return;
-             told = run.output.made();
-             observer.OnStep(told, expected, run.output.current());
-           },
-       .closed = [&](std::string_view) { closed = true; },
-       .drained = {}}));
+  const auto stream =
+      KILN_TRY(sys::Stream::Create(loop, std::move(pipe.read),
+                                   {.bytes =
+                                        [&](std::string_view bytes) {
+                                          file.Write(bytes);
+                                          run.output.Feed(bytes);
+                                          if (run.output.made() == told) return;
+                                          told = run.output.made();
+                                          observer.OnStep(told, expected, run.output.current());
+                                        },
+                                    .closed = [&](std::string_view) { closed = true; },
+                                    .drained = {}}));
   bool ended = false;
   auto watch = KILN_TRY(loop.Watch(child.pidfd(), EPOLLIN, [&](uint32_t) { ended = true; }));
   (void)KILN_TRY(loop.RunUntil([&] { return ended || interrupt.raised(); }));

@@ -30,7 +30,8 @@ Result<kconfig::ProfilePlan> PlanOf(const Request& request) {
   kconfig::ProfilePlan plan = KILN_TRY(kconfig::ResolveProfiles(request.profiles, request.own));
   if (!request.config.empty()) plan.base = KILN_TRY(kconfig::ParseBase(request.config));
   using Kind = kconfig::FragmentSource::Kind;
-  for (const auto& path : request.fragments) plan.fragments.push_back({.kind = Kind::kFile, .value = path, .name = path});
+  for (const auto& path : request.fragments)
+    plan.fragments.push_back({.kind = Kind::kFile, .value = path, .name = path});
   for (const auto& text : request.set) {
     const auto assignment = KILN_TRY(kconfig::ParseAssignment(text), "--set");
     plan.fragments.push_back({.kind = Kind::kText,
@@ -43,19 +44,24 @@ Result<kconfig::ProfilePlan> PlanOf(const Request& request) {
 MakeWords SortWords(const std::vector<std::string>& words) {
   MakeWords sorted;
   for (const auto& word : words)
-    (word.starts_with('-') ? sorted.options : IsVariable(word) ? sorted.variables : sorted.targets).push_back(word);
+    (word.starts_with('-') ? sorted.options
+     : IsVariable(word)    ? sorted.variables
+                           : sorted.targets)
+        .push_back(word);
   return sorted;
 }
 
 Result<std::string> RequestKey(const std::string& tree_hash, const kconfig::ProfilePlan& plan,
                                const std::string& distribution_config, const Toolchain& toolchain,
-                               const std::string& arch, const std::vector<std::string>& variables, bool strip) {
+                               const std::string& arch, const std::vector<std::string>& variables,
+                               bool strip) {
   store::Hasher hasher;
   hasher.Add("schema", kSchema).Add("tree", tree_hash).Add("toolchain", toolchain.identity).Add("arch", arch);
   hasher.Add("strip", uint64_t{strip}).Add("base", static_cast<uint64_t>(plan.base.kind));
   for (const auto& target : plan.base.targets) hasher.Add("target", target);
   if (plan.base.kind == kconfig::Base::Kind::kFile)
-    KILN_TRY(hasher.AddFile("base file", plan.base.file), "reading the configuration {}", Printable(plan.base.file));
+    KILN_TRY(hasher.AddFile("base file", plan.base.file), "reading the configuration {}",
+             Printable(plan.base.file));
   if (plan.base.kind == kconfig::Base::Kind::kDistribution) hasher.Add("base file", distribution_config);
   for (const auto& fragment : plan.fragments) {
     hasher.Add("fragment", static_cast<uint64_t>(fragment.kind));
@@ -72,7 +78,9 @@ std::string ConfigureKey(const Listing& listing, const kconfig::LoadedPlan& plan
                          const std::string& arch, const std::vector<std::string>& variables) {
   store::Hasher hasher;
   hasher.Add("schema", kSchema).Add("toolchain", toolchain.identity).Add("arch", arch);
-  hasher.Add("base", plan.plan.base.Text()).Add("base text", plan.base_text).Add("fragments", plan.FragmentText());
+  hasher.Add("base", plan.plan.base.Text())
+      .Add("base text", plan.base_text)
+      .Add("fragments", plan.FragmentText());
   for (const auto& file : listing.files) {
     if (!DecidesConfiguration(file.path)) continue;
     hasher.Add("path", file.path);
@@ -86,7 +94,10 @@ std::string BuildKey(const std::string& tree_hash, const std::string& config, co
                      const std::string& arch, const std::vector<std::string>& variables, bool strip,
                      const std::string& commit) {
   store::Hasher hasher;
-  hasher.Add("schema", kSchema).Add("tree", tree_hash).Add("config", config).Add("toolchain", toolchain.identity);
+  hasher.Add("schema", kSchema)
+      .Add("tree", tree_hash)
+      .Add("config", config)
+      .Add("toolchain", toolchain.identity);
   hasher.Add("arch", arch).Add("strip", uint64_t{strip}).Add("commit", commit);
   AddVariables(hasher, variables);
   return hasher.Hex();

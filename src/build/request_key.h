@@ -10,7 +10,8 @@
 
 namespace kiln::build {
 
-/// The profiles' plan with the request's own base, fragments and assignments on top. Nothing of the tree is read.
+/// The profiles' plan with the request's own base, fragments and assignments on top. Nothing of the tree is
+/// read.
 Result<kconfig::ProfilePlan> PlanOf(const Request& request);
 
 /// The words after "--", sorted out.
@@ -21,14 +22,16 @@ struct MakeWords {
 };
 MakeWords SortWords(const std::vector<std::string>& words);
 
-/// What everything that a build is made of comes to, before anything is configured: the tree's state, how it is to be
-/// configured, the toolchain, make's variables. Reads the files outside of the tree that the plan names.
+/// What everything that a build is made of comes to, before anything is configured: the tree's state, how it
+/// is to be configured, the toolchain, make's variables. Reads the files outside of the tree that the plan
+/// names.
 Result<std::string> RequestKey(const std::string& tree_hash, const kconfig::ProfilePlan& plan,
                                const std::string& distribution_config, const Toolchain& toolchain,
-                               const std::string& arch, const std::vector<std::string>& variables, bool strip);
+                               const std::string& arch, const std::vector<std::string>& variables,
+                               bool strip);
 
-/// What decides the final configuration, so that it need not be made again: the plan as it was read, the tree's
-/// Kconfig files, default configurations and scripts, the toolchain, make's variables.
+/// What decides the final configuration, so that it need not be made again: the plan as it was read, the
+/// tree's Kconfig files, default configurations and scripts, the toolchain, make's variables.
 std::string ConfigureKey(const Listing& listing, const kconfig::LoadedPlan& plan, const Toolchain& toolchain,
                          const std::string& arch, const std::vector<std::string>& variables);
 

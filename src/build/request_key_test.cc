@@ -10,7 +10,8 @@ namespace kiln::build {
 namespace {
 
 TEST(PlanOfTest, PutsTheRequestsOwnOnTop) {
-  const auto plan = PlanOf({.profiles = {"kasan"}, .fragments = {"/f"}, .set = {"NET=y"}, .config = "defconfig"});
+  const auto plan =
+      PlanOf({.profiles = {"kasan"}, .fragments = {"/f"}, .set = {"NET=y"}, .config = "defconfig"});
   ASSERT_TRUE(plan) << plan.error().Text();
   EXPECT_EQ(plan->base.targets, std::vector<std::string>{"defconfig"});
   ASSERT_GE(plan->fragments.size(), 2U);
@@ -44,13 +45,14 @@ TEST(RequestKeyTest, ChangesWithEverythingThatABuildIsMadeOf) {
   const Request plain{.fragments = {file}};
   const std::string first = key("t", gcc, "x86_64", {}, true, plain);
   EXPECT_EQ(key("t", gcc, "x86_64", {}, true, plain), first);
-  std::set<std::string> others = {key("u", gcc, "x86_64", {}, true, plain),
-                                  key("t", clang, "x86_64", {}, true, plain),
-                                  key("t", gcc, "arm64", {}, true, plain),
-                                  key("t", gcc, "x86_64", {"W=1"}, true, plain),
-                                  key("t", gcc, "x86_64", {}, false, plain),
-                                  key("t", gcc, "x86_64", {}, true, {.set = {"A=y"}}),
-                                  key("t", gcc, "x86_64", {}, true, {.fragments = {file}, .config = "defconfig"})};
+  std::set<std::string> others = {
+      key("u", gcc, "x86_64", {}, true, plain),
+      key("t", clang, "x86_64", {}, true, plain),
+      key("t", gcc, "arm64", {}, true, plain),
+      key("t", gcc, "x86_64", {"W=1"}, true, plain),
+      key("t", gcc, "x86_64", {}, false, plain),
+      key("t", gcc, "x86_64", {}, true, {.set = {"A=y"}}),
+      key("t", gcc, "x86_64", {}, true, {.fragments = {file}, .config = "defconfig"})};
   ASSERT_TRUE(sys::WriteFileAtomic(file, "CONFIG_A=n\n"));
   others.insert(key("t", gcc, "x86_64", {}, true, plain));
   EXPECT_EQ(others.size(), 8U);

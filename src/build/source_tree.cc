@@ -23,7 +23,8 @@ std::vector<std::string> MissingMarks(const std::string& folder) {
 
 // What Kbuild itself asks before it builds elsewhere (outputmakefile in the top Makefile).
 bool BuiltInPlace(const std::string& folder) {
-  if (sys::Exists(sys::JoinPath(folder, ".config")) || sys::IsDirectory(sys::JoinPath(folder, "include/config")))
+  if (sys::Exists(sys::JoinPath(folder, ".config")) ||
+      sys::IsDirectory(sys::JoinPath(folder, "include/config")))
     return true;
   const std::string arch = sys::JoinPath(folder, "arch");
   const auto names = sys::ListDirectory(arch);
@@ -33,7 +34,8 @@ bool BuiltInPlace(const std::string& folder) {
 }
 
 Error NotLinux(const std::string& folder, const std::string& why) {
-  return MakeError(ErrorCode::kInvalidArgument, "{} is not a Linux kernel source tree: {}", Printable(folder), why)
+  return MakeError(ErrorCode::kInvalidArgument, "{} is not a Linux kernel source tree: {}", Printable(folder),
+                   why)
       .Hint("go into the top folder of a kernel tree, or name it with --tree DIR");
 }
 
@@ -78,10 +80,12 @@ Result<SourceTree> LookAtSource(const std::string& folder) {
 Result<SourceTree> FindSource(const std::string& folder) {
   for (std::string_view at = folder;; at = sys::DirName(at)) {
     const std::string here(at);
-    if (MissingMarks(here).empty() && sys::IsRegularFile(sys::JoinPath(here, "Makefile"))) return LookAtSource(here);
+    if (MissingMarks(here).empty() && sys::IsRegularFile(sys::JoinPath(here, "Makefile")))
+      return LookAtSource(here);
     // Kbuild leaves a link to the source in what O= named.
     const std::string source = sys::JoinPath(here, "source");
-    if (sys::IsRegularFile(sys::JoinPath(here, ".config")) && sys::ReadLink(source) && MissingMarks(source).empty())
+    if (sys::IsRegularFile(sys::JoinPath(here, ".config")) && sys::ReadLink(source) &&
+        MissingMarks(source).empty())
       return LookAtSource(source);
     if (at == "/" || at == ".") break;
   }
@@ -92,13 +96,15 @@ Result<SourceTree> FindSource(const std::string& folder) {
 
 Result<> CheckClean(const SourceTree& tree) {
   if (!tree.built_in_place) return {};
-  return MakeError(ErrorCode::kInvalidArgument,
-                   "{} was built in place (it holds .config or generated headers), and then Kbuild can't build it "
-                   "anywhere else",
-                   Printable(tree.path))
-      .Hint(fmt::format("save its .config if you need it, then clean the tree yourself: make -C {} mrproper; or leave "
-                        "it as it is and build a commit of it: kiln build --commit HEAD",
-                        ShellQuote(tree.path)));
+  return MakeError(
+             ErrorCode::kInvalidArgument,
+             "{} was built in place (it holds .config or generated headers), and then Kbuild can't build it "
+             "anywhere else",
+             Printable(tree.path))
+      .Hint(fmt::format(
+          "save its .config if you need it, then clean the tree yourself: make -C {} mrproper; or leave "
+          "it as it is and build a commit of it: kiln build --commit HEAD",
+          ShellQuote(tree.path)));
 }
 
 }  // namespace kiln::build

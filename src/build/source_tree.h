@@ -8,9 +8,9 @@ namespace kiln::build {
 
 /// A kernel source tree.
 struct SourceTree {
-  std::string path;  ///< Canonical.
-  std::string version;        ///< Of its Makefile: "6.1.192", "6.13.0-rc2".
-  bool has_git = false;       ///< The top of a git checkout: a repository, a worktree or a submodule.
+  std::string path;             ///< Canonical.
+  std::string version;          ///< Of its Makefile: "6.1.192", "6.13.0-rc2".
+  bool has_git = false;         ///< The top of a git checkout: a repository, a worktree or a submodule.
   bool built_in_place = false;  ///< Somebody ran make in it; Kbuild refuses O= then.
 };
 
@@ -18,7 +18,8 @@ struct SourceTree {
 /// refused.
 Result<SourceTree> LookAtSource(const std::string& folder);
 
-/// The nearest source tree at or above `folder`, or, inside an out-of-tree build folder, the tree it belongs to.
+/// The nearest source tree at or above `folder`, or, inside an out-of-tree build folder, the tree it belongs
+/// to.
 Result<SourceTree> FindSource(const std::string& folder);
 
 /// Why a tree that was built in place can't be used, and what to do about it. Nothing when it can.

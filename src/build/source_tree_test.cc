@@ -47,7 +47,8 @@ TEST_F(SourceTreeTest, OneThatWasBuiltInPlaceIsExplained) {
 }
 
 TEST_F(SourceTreeTest, WhatIsNoKernelIsSaid) {
-  for (const std::string& what : {temporary_.path(), tree_ + "/Makefile", tree_ + "/nothing", std::string("/proc")}) {
+  for (const std::string& what :
+       {temporary_.path(), tree_ + "/Makefile", tree_ + "/nothing", std::string("/proc")}) {
     const auto found = LookAtSource(what);
     ASSERT_FALSE(found) << what;
     EXPECT_EQ(found.error().code(), ErrorCode::kInvalidArgument);
@@ -57,7 +58,8 @@ TEST_F(SourceTreeTest, WhatIsNoKernelIsSaid) {
 }
 
 TEST(VersionTest, IsReadFromTheMakefile) {
-  EXPECT_EQ(VersionOfMakefile("# x\nVERSION = 6\nPATCHLEVEL = 13\nSUBLEVEL = 0\nEXTRAVERSION = -rc2\n"), "6.13.0-rc2");
+  EXPECT_EQ(VersionOfMakefile("# x\nVERSION = 6\nPATCHLEVEL = 13\nSUBLEVEL = 0\nEXTRAVERSION = -rc2\n"),
+            "6.13.0-rc2");
   EXPECT_EQ(VersionOfMakefile("VERSION = 2\nPATCHLEVEL=6\n"), "2.6");
   EXPECT_EQ(VersionOfMakefile("all:\n\techo\n"), "");
 }

@@ -95,8 +95,8 @@ Result<Toolchain> IdentifyToolchain(const ToolNames& names, sys::Spawner& spawne
     const auto said = KILN_TRY(spawner.Run(wrap({.argv = std::move(argv), .environment = environment}), {},
                                            {.timeout = std::chrono::seconds(60)}));
     if (!said.status.ok())
-      return MakeError(ErrorCode::kNotFound, "{} {}: {}: {}", Printable(program), question, said.status.Text(),
-                       Printable(Trim(said.errors)));
+      return MakeError(ErrorCode::kNotFound, "{} {}: {}: {}", Printable(program), question,
+                       said.status.Text(), Printable(Trim(said.errors)));
     return said.output;
   };
   const auto add_file = [&](const std::string& program) {
@@ -111,7 +111,8 @@ Result<Toolchain> IdentifyToolchain(const ToolNames& names, sys::Spawner& spawne
   hasher.Add("cc", version);
   add_file(names.cc);
   // Of gcc the driver is not what compiles.
-  if (const auto inner = ask(names.cc, "-print-prog-name=cc1"); inner && files) AddFile(hasher, std::string(Trim(*inner)));
+  if (const auto inner = ask(names.cc, "-print-prog-name=cc1"); inner && files)
+    AddFile(hasher, std::string(Trim(*inner)));
   for (const auto& program : {names.linker, names.assembler}) {
     if (program.empty()) continue;
     if (const auto text = ask(program, "--version")) hasher.Add("tool", *text);

@@ -27,8 +27,8 @@ std::string HostMachine();
 
 /// Which compiler is wanted.
 struct ToolchainRequest {
-  std::string llvm;           ///< "1", "-19", a path prefix with "/" at its end; empty: GNU tools.
-  std::string cross_compile;  ///< CROSS_COMPILE; empty: the arch's own where the host is another.
+  std::string llvm;                      ///< "1", "-19", a path prefix with "/" at its end; empty: GNU tools.
+  std::string cross_compile;             ///< CROSS_COMPILE; empty: the arch's own where the host is another.
   std::vector<std::string> variables{};  ///< make variables that were given: "CC=gcc-11" counts.
 };
 
@@ -52,8 +52,8 @@ ToolNames NameTools(const Arch& arch, const ToolchainRequest& request, std::stri
 /// Puts a command where the toolchain is: as it is, or into a container.
 using Wrap = std::function<sys::Command(const sys::Command&)>;
 
-/// Asks the compiler, linker and assembler who they are. `files` says whether their files can be looked at from
-/// here (they can't in an image). A compiler that is not there is kNotFound.
+/// Asks the compiler, linker and assembler who they are. `files` says whether their files can be looked at
+/// from here (they can't in an image). A compiler that is not there is kNotFound.
 Result<Toolchain> IdentifyToolchain(const ToolNames& names, sys::Spawner& spawner, const Wrap& wrap,
                                     const std::vector<std::string>& environment, bool files,
                                     std::string_view where);

@@ -27,8 +27,9 @@ TEST(ToolNamesTest, FollowTheArchAndTheWishes) {
 }
 
 Result<Toolchain> Identify(sys::Spawner& spawner) {
-  return IdentifyToolchain(Names("x86_64", {}), spawner, [](const sys::Command& command) { return command; },
-                           {"PATH=/nowhere"}, false, "");
+  return IdentifyToolchain(
+      Names("x86_64", {}), spawner, [](const sys::Command& command) { return command; }, {"PATH=/nowhere"},
+      false, "");
 }
 
 TEST(ToolchainTest, IsWhoItSaysItIs) {

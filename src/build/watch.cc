@@ -36,7 +36,8 @@ Result<> TreeWatcher::Add(const std::string& below) {
   if (number < 0) {
     if (errno == ENOENT || errno == ENOTDIR) return {};  // Gone again.
     if (errno == ENOSPC)
-      return MakeError(ErrorCode::kUnsupported, "{} has more folders than this user may watch", Printable(tree_))
+      return MakeError(ErrorCode::kUnsupported, "{} has more folders than this user may watch",
+                       Printable(tree_))
           .Hint("sudo sysctl fs.inotify.max_user_watches=524288");
     return ErrnoError(errno, "watch {}", path);
   }

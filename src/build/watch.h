@@ -12,8 +12,8 @@
 
 namespace kiln::build {
 
-/// Calls once after the last of several Touch()es, when it has been quiet for so long: an editor writes a file in
-/// many steps, and a branch switch writes thousands.
+/// Calls once after the last of several Touch()es, when it has been quiet for so long: an editor writes a
+/// file in many steps, and a branch switch writes thousands.
 class Debouncer {
  public:
   Debouncer(sys::Loop& loop, Duration quiet, std::function<void()> settled)
@@ -29,12 +29,12 @@ class Debouncer {
   sys::Loop::Handle timer_;
 };
 
-/// Tells when a file of a source tree that matters to a build (listing.h) was written, made, moved or removed.
-/// Source: inotify(7).
+/// Tells when a file of a source tree that matters to a build (listing.h) was written, made, moved or
+/// removed. Source: inotify(7).
 class TreeWatcher {
  public:
-  /// Watches every folder. `changed` gets the path below the tree; empty when there were too many changes to name
-  /// them. Too few watches for this user is kUnsupported and says which setting.
+  /// Watches every folder. `changed` gets the path below the tree; empty when there were too many changes to
+  /// name them. Too few watches for this user is kUnsupported and says which setting.
   static Result<std::unique_ptr<TreeWatcher>> Create(sys::Loop& loop, const std::string& tree,
                                                      std::function<void(const std::string&)> changed);
 

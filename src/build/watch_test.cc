@@ -15,11 +15,13 @@ class WatchTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(sys::MakeDirectories(Path("fs/ext4")));
-    watcher_ = *TreeWatcher::Create(*loop_, temporary_.path(), [this](const std::string& path) { seen_.push_back(path); });
+    watcher_ = *TreeWatcher::Create(*loop_, temporary_.path(),
+                                    [this](const std::string& path) { seen_.push_back(path); });
   }
   std::string Path(const std::string& name) const { return sys::JoinPath(temporary_.path(), name); }
   bool Sees(const std::string& path) {
-    return *loop_->RunUntil([&] { return std::ranges::find(seen_, path) != seen_.end(); }, clock_.Now() + kLong);
+    return *loop_->RunUntil([&] { return std::ranges::find(seen_, path) != seen_.end(); },
+                            clock_.Now() + kLong);
   }
   SystemClock clock_;
   sys::TempDir temporary_ = *sys::TempDir::Create("/tmp", "kiln-watch");
@@ -53,15 +55,14 @@ TEST(DebouncerTest, SpeaksOnceWhenItIsQuiet) {
   const auto loop = *sys::Loop::Create(clock);
   int settled = 0;
   Debouncer debouncer(*loop, std::chrono::milliseconds(300), [&] { ++settled; });
-  const auto turn = [&] { (void)loop->RunUntil([turns = 0]() mutable { return turns++ > 0; }, clock.Now()); };
   for (int i = 0; i < 5; ++i) {
     debouncer.Touch();
     clock.Advance(std::chrono::milliseconds(200));
-    turn();
+    (void)loop->RunUntil([&] { return settled > 0; }, clock.Now());
   }
   EXPECT_EQ(settled, 0);
   clock.Advance(std::chrono::milliseconds(300));
-  turn();
+  EXPECT_TRUE(*loop->RunUntil([&] { return settled > 0; }, clock.Now() + std::chrono::seconds(1)));
   EXPECT_EQ(settled, 1);
 }
 

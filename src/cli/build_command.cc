@@ -26,7 +26,10 @@ std::string NormalArch(std::string name) {
 json ToJson(const build::BuildInfo& info, const std::string& folder) {
   json unmet = json::array();
   for (const auto& one : info.unmet)
-    unmet.push_back({{"symbol", one.symbol}, {"wanted", one.wanted}, {"got", one.got}, {"from", one.from},
+    unmet.push_back({{"symbol", one.symbol},
+                     {"wanted", one.wanted},
+                     {"got", one.got},
+                     {"from", one.from},
                      {"reason", one.reason}});
   return {{"key", info.key},
           {"folder", folder},
@@ -50,7 +53,9 @@ json ToJson(const build::BuildInfo& info, const std::string& folder) {
           {"unmet", std::move(unmet)}};
 }
 
-std::string Dump(const json& value) { return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
+std::string Dump(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
 
 std::string FolderOf(const Context& context, const build::BuildInfo& info) {
   return sys::JoinPath(sys::JoinPath(context.paths.cache, kernel::kBuildKind), info.key);
@@ -76,6 +81,10 @@ Result<build::Request> MakeBuildRequest(const Context& context, const Parsed& pa
   request.current = context.current;
   if (parsed.Has("--tree")) request.tree = absolute(parsed.Last("--tree"));
   request.commit = parsed.Last("--commit");
+  request.own =
+      KILN_TRY(config::Load(
+                   {.current = context.current, .environment = context.environment, .user = context.user}))
+          .build_profiles;
   request.profiles = kconfig::SplitStack(parsed.All("--profile"));
   for (const auto& path : parsed.All("--fragment")) request.fragments.push_back(absolute(path));
   request.set = parsed.All("--set");
@@ -97,7 +106,8 @@ Result<build::Request> MakeBuildRequest(const Context& context, const Parsed& pa
   if (parsed.Has("--jobs")) {
     const auto jobs = ParseUnsigned(parsed.Last("--jobs"));
     if (!jobs || *jobs == 0 || *jobs > 4096)
-      return MakeError(ErrorCode::kInvalidArgument, "--jobs {}: not a number of jobs", Printable(parsed.Last("--jobs")));
+      return MakeError(ErrorCode::kInvalidArgument, "--jobs {}: not a number of jobs",
+                       Printable(parsed.Last("--jobs")));
     request.jobs = static_cast<unsigned>(*jobs);
   }
   request.ccache = !parsed.Has("--no-ccache");
@@ -108,7 +118,8 @@ Result<build::Request> MakeBuildRequest(const Context& context, const Parsed& pa
 }
 
 Result<build::Outcome> RunBuild(Context& context, const build::Request& request, bool quiet, Duration& took) {
-  const auto cache = KILN_TRY(config::EnsureWritable(context.paths.cache, "cache", context.paths, context.user));
+  const auto cache =
+      KILN_TRY(config::EnsureWritable(context.paths.cache, "cache", context.paths, context.user));
   if (!cache.why.empty()) context.log.Warning("the cache is in {} for now: {}", cache.path, cache.why);
   const auto loop = KILN_TRY(sys::Loop::Create(context.clock));
   const auto interrupt = KILN_TRY(build::Interrupt::Create(*loop));
@@ -243,8 +254,10 @@ Result<int> BuildRemoveCommand(Context& context, const Parsed& parsed) {
         Dump({{"schema", 1}, {"removed", removed}, {"bytes", bytes}, {"in_use", in_use}})));
     return 0;
   }
-  std::string out = fmt::format("Removed {} build{} ({}).\n", removed, removed == 1 ? "" : "s", FormatSize(bytes));
-  if (in_use > 0) out += fmt::format("{} in use and left.\n", in_use == 1 ? "1 is" : fmt::format("{} are", in_use));
+  std::string out =
+      fmt::format("Removed {} build{} ({}).\n", removed, removed == 1 ? "" : "s", FormatSize(bytes));
+  if (in_use > 0)
+    out += fmt::format("{} in use and left.\n", in_use == 1 ? "1 is" : fmt::format("{} are", in_use));
   KILN_TRY(context.terminal.Print(out));
   return 0;
 }

@@ -51,7 +51,8 @@ std::string WarningsText(const build::Outcome& outcome, const Terminal& terminal
   for (size_t i = 0; i < std::min(kShownWarnings, outcome.warnings.size()); ++i)
     out += "  " + WarningLine(outcome.warnings[i]) + "\n";
   if (outcome.warnings.size() > kShownWarnings)
-    out += fmt::format("  and {} more: {}\n", outcome.warnings.size() - kShownWarnings, Printable(outcome.log));
+    out +=
+        fmt::format("  and {} more: {}\n", outcome.warnings.size() - kShownWarnings, Printable(outcome.log));
   return out;
 }
 
@@ -79,7 +80,8 @@ std::string FailureText(const build::Outcome& outcome, const Terminal& terminal)
   std::string out;
   const auto& lines = failure.first ? failure.first->lines : failure.tail;
   const size_t from = failure.first || lines.size() < kShownErrorLines ? 0 : lines.size() - kShownErrorLines;
-  for (size_t i = from; i < std::min(lines.size(), from + kShownErrorLines); ++i) out += Printable(lines[i]) + "\n";
+  for (size_t i = from; i < std::min(lines.size(), from + kShownErrorLines); ++i)
+    out += Printable(lines[i]) + "\n";
   if (lines.size() > from + kShownErrorLines)
     out += fmt::format("[{} more lines in the log]\n", lines.size() - from - kShownErrorLines);
   if (!failure.command.empty())
@@ -90,7 +92,8 @@ std::string FailureText(const build::Outcome& outcome, const Terminal& terminal)
   else if (failure.first && !failure.first->failure.target.empty())
     out += " at " + Printable(failure.first->failure.target);
   out += "\n";
-  if (failure.diagnosis && !failure.diagnosis->hint.empty()) out += "  " + Printable(failure.diagnosis->hint) + "\n";
+  if (failure.diagnosis && !failure.diagnosis->hint.empty())
+    out += "  " + Printable(failure.diagnosis->hint) + "\n";
   return out + fmt::format("  all that make said: {}\n", Printable(outcome.log));
 }
 
@@ -120,7 +123,8 @@ json FailureJson(const build::Failure& failure) {
   } else {
     out["lines"] = failure.tail;
   }
-  if (failure.diagnosis) out["cause"] = {{"what", failure.diagnosis->what}, {"hint", failure.diagnosis->hint}};
+  if (failure.diagnosis)
+    out["cause"] = {{"what", failure.diagnosis->what}, {"hint", failure.diagnosis->hint}};
   return out;
 }
 
@@ -159,11 +163,12 @@ std::string BuildText(const build::Outcome& outcome, Duration took, const Termin
   for (const auto& note : outcome.notes) out += "note: " + Printable(note) + "\n";
   out += UnmetText(outcome, terminal);
   if (outcome.cached)
-    out += fmt::format("{} {}, built before ({})\n", terminal.PaintError(Style::kGood, "found"), What(outcome.info),
-                       FormatDuration(took));
+    out += fmt::format("{} {}, built before ({})\n", terminal.PaintError(Style::kGood, "found"),
+                       What(outcome.info), FormatDuration(took));
   else
-    out += fmt::format("{} {} in {}: {}, {}\n", terminal.PaintError(Style::kGood, "built"), What(outcome.info),
-                       FormatDuration(took), Count(outcome.made, "step"), FormatSize(outcome.info.bytes));
+    out +=
+        fmt::format("{} {} in {}: {}, {}\n", terminal.PaintError(Style::kGood, "built"), What(outcome.info),
+                    FormatDuration(took), Count(outcome.made, "step"), FormatSize(outcome.info.bytes));
   return out + fmt::format("  {}\n", Printable(outcome.folder));
 }
 

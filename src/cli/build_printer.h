@@ -10,7 +10,8 @@ namespace kiln::cli {
 /// Shows a build on stderr while it goes on: one line on a terminal, notes anywhere.
 class BuildObserver final : public build::Observer {
  public:
-  BuildObserver(const Terminal& terminal, bool quiet) : terminal_(terminal), quiet_(quiet), progress_(terminal) {}
+  BuildObserver(const Terminal& terminal, bool quiet)
+      : terminal_(terminal), quiet_(quiet), progress_(terminal) {}
   void OnPhase(build::Phase phase) override;
   void OnStep(size_t made, size_t expected, const build::Step& current) override;
   void OnNote(std::string_view text) override;

@@ -17,7 +17,8 @@ constexpr Duration kGrace = std::chrono::seconds(5);
 
 std::string Said(const std::vector<std::string>& names) {
   constexpr size_t kShown = 3;
-  std::vector<std::string> first(names.begin(), names.begin() + static_cast<long>(std::min(kShown, names.size())));
+  std::vector<std::string> first(names.begin(),
+                                 names.begin() + static_cast<long>(std::min(kShown, names.size())));
   std::string text = Join(first, ", ");
   if (names.size() > kShown) text += fmt::format(" and {} more", names.size() - kShown);
   return text.empty() ? "many files" : text;
@@ -56,13 +57,12 @@ class Pause {
 
  private:
   Result<> Start(const std::vector<std::string>& command) {
-    auto child = spawner_.Spawn({.argv = command,
-                                 .environment = {},
-                                 .directory = context_.current,
-                                 .descriptors = {{0, STDIN_FILENO},
-                                                 {1, context_.terminal.output()},
-                                                 {2, context_.terminal.errors()}},
-                                 .share_terminal = true});
+    auto child = spawner_.Spawn(
+        {.argv = command,
+         .environment = {},
+         .directory = context_.current,
+         .descriptors = {{0, STDIN_FILENO}, {1, context_.terminal.output()}, {2, context_.terminal.errors()}},
+         .share_terminal = true});
     if (!child) return std::move(child).error().Context("running the command");
     child_ = *std::move(child);
     watch_ = KILN_TRY(loop_.Watch(child_->pidfd(), EPOLLIN, [this](uint32_t) {

@@ -36,13 +36,13 @@ Result<Place> FindPlace(const Context& context, const Parsed& parsed) {
 Result<build::Container> Choose(const Context& context, const Place& place, const std::string& image,
                                 sys::Spawner& spawner) {
   const auto path = config::Find(context.environment, "PATH").value_or("/usr/bin:/bin");
-  auto container =
-      KILN_TRY(build::ChooseContainer(image, build::LookAtContainerHost(image, path, spawner)));
+  auto container = KILN_TRY(build::ChooseContainer(image, build::LookAtContainerHost(image, path, spawner)));
   const std::string folders = sys::JoinPath(context.paths.cache, "build-folder");
   KILN_TRY(sys::MakeDirectories(folders, 0700));
   container.mounts = {{.path = place.tree, .writable = false}, {.path = folders, .writable = true}};
   const auto home = config::Find(context.environment, "HOME").value_or("");
-  const auto ccache = config::FindNonEmpty(context.environment, "CCACHE_DIR").value_or(home + "/.cache/ccache");
+  const auto ccache =
+      config::FindNonEmpty(context.environment, "CCACHE_DIR").value_or(home + "/.cache/ccache");
   if (sys::IsDirectory(ccache)) container.mounts.push_back({.path = ccache, .writable = true});
   return container;
 }
@@ -57,19 +57,23 @@ Result<std::string> ReadImage(const Place& place) {
 }
 
 Result<> RunQuietly(sys::Spawner& spawner, std::vector<std::string> argv, std::string_view doing) {
-  const auto said = KILN_TRY(spawner.Run({.argv = std::move(argv)}, {}, {.timeout = std::chrono::minutes(10)}));
+  const auto said =
+      KILN_TRY(spawner.Run({.argv = std::move(argv)}, {}, {.timeout = std::chrono::minutes(10)}));
   if (said.status.ok()) return {};
-  return MakeError(ErrorCode::kUnavailable, "{}: {}: {}", doing, said.status.Text(), Printable(Trim(said.errors)));
+  return MakeError(ErrorCode::kUnavailable, "{}: {}: {}", doing, said.status.Text(),
+                   Printable(Trim(said.errors)));
 }
 
-// bubblewrap keeps nothing running: its containers begin in a few milliseconds, and each command has one of its own.
+// bubblewrap keeps nothing running: its containers begin in a few milliseconds, and each command has one of
+// its own.
 Result<> Up(const Context& context, const Place& place, const std::string& image, sys::Spawner& spawner) {
   const auto container = KILN_TRY(Choose(context, place, image, spawner));
   if (container.engine == build::Engine::kPodman)
     KILN_TRY(RunQuietly(spawner, build::UpArguments(container, place.name), "starting the container"));
   KILN_TRY(sys::MakeDirectories(std::string(sys::DirName(place.record)), 0700));
   return sys::WriteFileAtomic(
-      place.record, json{{"schema", 1}, {"image", image}, {"engine", build::Name(container.engine)}}.dump() + "\n");
+      place.record,
+      json{{"schema", 1}, {"image", image}, {"engine", build::Name(container.engine)}}.dump() + "\n");
 }
 
 Result<> Down(const Context& context, const Place& place, const std::string& image, sys::Spawner& spawner) {
@@ -95,7 +99,8 @@ Result<int> ContainerUpCommand(Context& context, const Parsed& parsed) {
                      Printable(place.tree))
         .Hint("kiln container down, or reload");
   KILN_TRY(Up(context, place, image, spawner));
-  KILN_TRY(context.terminal.Print(fmt::format("{} is up for {}.\n", Printable(image), Printable(place.tree))));
+  KILN_TRY(
+      context.terminal.Print(fmt::format("{} is up for {}.\n", Printable(image), Printable(place.tree))));
   return 0;
 }
 
@@ -110,7 +115,8 @@ Result<int> ContainerExecCommand(Context& context, const Parsed& parsed) {
   const bool within = context.current == place.tree || context.current.starts_with(place.tree + "/");
   inside.directory = within ? context.current : place.tree;
   inside.environment = std::vector<std::string>();
-  if (const auto term = config::Find(context.environment, "TERM")) inside.environment->push_back("TERM=" + *term);
+  if (const auto term = config::Find(context.environment, "TERM"))
+    inside.environment->push_back("TERM=" + *term);
   inside.descriptors = {{0, STDIN_FILENO}, {1, context.terminal.output()}, {2, context.terminal.errors()}};
   inside.share_terminal = ::isatty(STDIN_FILENO) == 1;
   auto child = KILN_TRY(spawner.Spawn(build::InContainer(container, inside)), "entering the container");

@@ -250,7 +250,8 @@ constexpr Example kBuildExamples[] = {
     {"kiln build -- W=1 fs/ext4/", "arguments for make: one folder, more warnings"},
     {"kiln build --watch -- kiln run -- ./test.sh", "build and test again at every save"},
 };
-constexpr Example kBuildListExamples[] = {{"kiln build list", "each with its profile, commit, size and tree"}};
+constexpr Example kBuildListExamples[] = {
+    {"kiln build list", "each with its profile, commit, size and tree"}};
 constexpr OptionSpec kBuildShowOptions[] = {
     {.names = "--path", .doc = "Print the folder alone, for scripts"},
     kJson,
@@ -274,7 +275,10 @@ constexpr OptionSpec kContainerOptions[] = {
      .takes_path = true},
 };
 constexpr OptionSpec kContainerUpOptions[] = {
-    {.names = "--in", .placeholder = "IMAGE", .doc = "Image or root folder with the toolchain", .takes_path = true},
+    {.names = "--in",
+     .placeholder = "IMAGE",
+     .doc = "Image or root folder with the toolchain",
+     .takes_path = true},
     {.names = "--tree,-t",
      .placeholder = "DIR",
      .doc = "Source tree (default: the one at or above the current folder)",
@@ -286,7 +290,8 @@ constexpr Example kContainerExecExamples[] = {
     {"kiln container exec -- gcc --version", "one command in it"},
     {"kiln container exec", "a shell in it"},
 };
-constexpr Example kContainerReloadExamples[] = {{"kiln container reload", "end it and start it from its image"}};
+constexpr Example kContainerReloadExamples[] = {
+    {"kiln container reload", "end it and start it from its image"}};
 constexpr Example kContainerDownExamples[] = {{"kiln container down", "end it"}};
 
 constexpr Example kConfigExamples[] = {
@@ -401,10 +406,11 @@ constexpr CommandSpec kCommands[] = {
     {.name = "build",
      .operands_text = "[--] [MAKE-ARG...]",
      .summary = "build a kernel from its source tree",
-     .description = "Configures and builds out of tree, and keeps the result under what it was made of: the "
-                    "state of the tree, the configuration, the toolchain. What was built before, on any branch, is "
-                    "found at once. The source tree stays as it is. kiln run then boots the newest build of the "
-                    "tree.",
+     .description =
+         "Configures and builds out of tree, and keeps the result under what it was made of: the "
+         "state of the tree, the configuration, the toolchain. What was built before, on any branch, is "
+         "found at once. The source tree stays as it is. kiln run then boots the newest build of the "
+         "tree.",
      .operands = Operands::kCommand,
      .options = kBuildOptions,
      .examples = kBuildExamples},
@@ -431,8 +437,9 @@ constexpr CommandSpec kCommands[] = {
     {.name = "container up",
      .operands_text = "",
      .summary = "keep a container with a toolchain running",
-     .description = "For interactive work in a tree: the source is mounted read-only, its build folders and ccache "
-                    "can be written. kiln build --in IMAGE needs none of this.",
+     .description =
+         "For interactive work in a tree: the source is mounted read-only, its build folders and ccache "
+         "can be written. kiln build --in IMAGE needs none of this.",
      .options = kContainerUpOptions,
      .examples = kContainerUpExamples},
     {.name = "container exec",

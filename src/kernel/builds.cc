@@ -10,9 +10,8 @@ namespace kiln::kernel {
 namespace {
 
 bool IsKey(std::string_view text) {
-  return text.size() == 32 && std::ranges::all_of(text, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
+  return text.size() == 32 &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace
@@ -25,7 +24,8 @@ Result<> RememberNewest(const std::string& cache_root, const std::string& tree, 
                         std::string_view key) {
   const std::string folder = TreeFolder(cache_root, tree);
   KILN_TRY(sys::MakeDirectories(folder, 0700));
-  return sys::WriteFileAtomic(sys::JoinPath(folder, fmt::format("newest.{}", arch)), fmt::format("{}\n", key));
+  return sys::WriteFileAtomic(sys::JoinPath(folder, fmt::format("newest.{}", arch)),
+                              fmt::format("{}\n", key));
 }
 
 Result<std::optional<store::CacheEntry>> FindNewest(store::Cache& cache, const std::string& tree,

@@ -10,9 +10,11 @@
 
 namespace kiln::kernel {
 
-/// Where the cache keeps what kiln itself has built, so that whoever has a source tree finds its newest build:
-///   source-tree/<key of the tree's path>/newest.<arch>   one line: the key of an entry of kind "kernel-build"
-///   kernel-build/<key>/                                   laid out as a build folder (O=): .config, vmlinux, …
+/// Where the cache keeps what kiln itself has built, so that whoever has a source tree finds its newest
+/// build:
+///   source-tree/<key of the tree's path>/newest.<arch>   one line: the key of an entry of kind
+///   "kernel-build" kernel-build/<key>/                                   laid out as a build folder (O=):
+///   .config, vmlinux, …
 inline constexpr std::string_view kBuildKind = "kernel-build";
 inline constexpr std::string_view kTreeKind = "source-tree";
 

@@ -99,9 +99,9 @@ Result<Kernel> ResolveTree(const std::string& folder, const Tree& tree, const Wo
     return MakeError(ErrorCode::kNotFound,
                      "{} is a kernel tree, but it has neither vmlinux nor arch/x86/boot/bzImage",
                      Printable(folder))
-        .Hint((tree.config.empty() ? "build it first: kiln build --tree " + ShellQuote(folder) +
-                                         " (or kiln run --build)"
-                                   : "build it first: make -C " + ShellQuote(folder) + " bzImage") +
+        .Hint((tree.config.empty()
+                   ? "build it first: kiln build --tree " + ShellQuote(folder) + " (or kiln run --build)"
+                   : "build it first: make -C " + ShellQuote(folder) + " bzImage") +
               "; if it was built with O=, give that folder");
   }
   Result<Kernel> found = MakeError(ErrorCode::kNotFound, "no image");

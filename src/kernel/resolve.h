@@ -24,12 +24,14 @@ struct World {
 };
 
 /// Finds the kernel that `asked` (what --kernel was given) means:
-///   ""              the nearest built tree at or above World::current, else the newest build that `kiln build`
+///   ""              the nearest built tree at or above World::current, else the newest build that `kiln
+///   build`
 ///                   keeps of the source tree there (builds.h), else the best installed kernel, else the
 ///                   distribution's own package
 ///   "6.1.0-56-amd64"  an installed kernel of that release (the word has no slash)
 ///   a file          a bzImage, a vmlinux, a .deb or an .rpm
-///   a folder        a built tree, a source tree that `kiln build` has built, or a folder with boot/ and lib/modules/
+///   a folder        a built tree, a source tree that `kiln build` has built, or a folder with boot/ and
+///   lib/modules/
 /// Errors say what was tried, on which path, and what to do.
 Result<Kernel> Resolve(const std::string& asked, const World& world);
 
