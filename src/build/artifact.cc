@@ -85,8 +85,8 @@ std::string SerializeInfo(const BuildInfo& info) {
                     {"image", info.image},
                     {"build_folder", info.build_folder},
                     {"made", info.made},
-                    {"seconds", info.seconds},
-                    {"cpu_seconds", info.cpu_seconds},
+                    {"took_s", info.seconds},
+                    {"cpu_s", info.cpu_seconds},
                     {"objects", info.objects},
                     {"warnings", info.warning_count},
                     {"modules", info.modules},
@@ -113,8 +113,8 @@ Result<BuildInfo> ParseInfo(std::string_view text) {
     read.at("image").get_to(info.image);
     read.at("build_folder").get_to(info.build_folder);
     read.at("made").get_to(info.made);
-    read.at("seconds").get_to(info.seconds);
-    read.at("cpu_seconds").get_to(info.cpu_seconds);
+    read.at("took_s").get_to(info.seconds);
+    read.at("cpu_s").get_to(info.cpu_seconds);
     read.at("objects").get_to(info.objects);
     read.at("warnings").get_to(info.warning_count);
     read.at("modules").get_to(info.modules);

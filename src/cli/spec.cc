@@ -27,6 +27,13 @@ constexpr OptionSpec kRunOptions[] = {
      .placeholder = "TEXT",
      .doc = "Run this text in a shell (sh -c) as the command",
      .group = "Command"},
+    {.names = "--build",
+     .doc = "Build the kernel tree here first (kiln build), and run that",
+     .group = "Command"},
+    {.names = "--build-profile",
+     .placeholder = "NAMES",
+     .doc = "The same, with these profiles: kasan,kunit",
+     .group = "Command"},
     {.names = "--cold", .doc = "Boot; neither use nor make a template of this machine", .group = "Command"},
     {.names = "--repeat",
      .placeholder = "N",
@@ -80,6 +87,7 @@ constexpr Example kRunExamples[] = {
      "more words for the kernel, and a time limit"},
     {"cat big.img | kiln run -- sha256sum", "pipes work as they do here"},
     {"kiln run --repeat 200 --until-fail -- ./flaky", "the same in fresh machines until it fails"},
+    {"kiln run --build -- ./test.sh", "build the tree here first"},
     {"kiln run --dry-run", "see the plan and QEMU's command line, start nothing"},
 };
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 SKIPPED = 77
+TESTS = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Case:
@@ -96,7 +97,7 @@ def run_case(case, kiln, folder):
         "PATH": f"{kiln.parent}:{os.environ['PATH']}", "TMPDIR": str(folder),
     }
     for command, expectations in case.steps:
-        command = command.replace("@DIR@", str(folder))
+        command = command.replace("@DIR@", str(folder)).replace("@TESTS@", str(TESTS))
         try:
             done = subprocess.run(["sh", "-c", command], cwd=folder / "work", env=environment, capture_output=True,
                                   stdin=subprocess.DEVNULL, timeout=case.timeout)
