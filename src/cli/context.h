@@ -42,6 +42,14 @@ Result<int> CrashesCommand(Context& context, const Parsed& parsed);
 Result<int> TemplateListCommand(Context& context, const Parsed& parsed);
 Result<int> TemplateShowCommand(Context& context, const Parsed& parsed);
 Result<int> TemplatePruneCommand(Context& context, const Parsed& parsed);
+Result<int> BuildCommand(Context& context, const Parsed& parsed);
+Result<int> BuildListCommand(Context& context, const Parsed& parsed);
+Result<int> BuildShowCommand(Context& context, const Parsed& parsed);
+Result<int> BuildRemoveCommand(Context& context, const Parsed& parsed);
+Result<int> ContainerUpCommand(Context& context, const Parsed& parsed);
+Result<int> ContainerExecCommand(Context& context, const Parsed& parsed);
+Result<int> ContainerReloadCommand(Context& context, const Parsed& parsed);
+Result<int> ContainerDownCommand(Context& context, const Parsed& parsed);
 Result<int> CompleteCommand(Context& context, const Parsed& parsed);
 
 }  // namespace kiln::cli

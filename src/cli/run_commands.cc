@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "cli/build_printer.h"
+#include "cli/build_request.h"
 #include "cli/context.h"
 #include "cli/repeat_command.h"
 #include "cli/run_printer.h"
@@ -106,13 +108,36 @@ Result<int> Run(Context& context, const run::Request& request, const Manner& man
   return outcome.exit_code;
 }
 
+// `--build`: the tree that --kernel names, or the one here, is built, and its build is what runs. Gives an exit code
+// when the user stopped it.
+Result<std::optional<int>> BuildFirst(Context& context, const Parsed& parsed, const config::Settings& settings,
+                                      run::Request& request) {
+  build::Request wanted{.tree = {}, .current = context.current, .commit = {}};
+  if (!request.kernel.empty()) wanted.tree = sys::AbsolutePath(request.kernel, context.current);
+  wanted.profiles = kconfig::SplitStack(parsed.All("--build-profile"));
+  wanted.own = settings.build_profiles;
+  wanted.arch = request.arch;
+  Duration took{};
+  const auto outcome = KILN_TRY(RunBuild(context, wanted, parsed.Has("--quiet"), took));
+  if (outcome.failure || !(parsed.Has("--quiet") || outcome.cached))
+    context.terminal.PrintError(BuildText(outcome, took, context.terminal));
+  if (outcome.failure && outcome.failure->interrupted) return std::optional<int>(run::kExitInterrupted);
+  if (outcome.failure)
+    return Error(ErrorCode::kInvalidArgument, "the kernel could not be built, so nothing was run");
+  request.kernel = outcome.folder;
+  return std::optional<int>();
+}
+
 }  // namespace
 
 Result<int> RunCommand(Context& context, const Parsed& parsed) {
   auto wanted = SettingsRequest(context, parsed);
   AddAliases(wanted, parsed);
   const auto settings = KILN_TRY(config::Load(wanted));
-  const auto request = KILN_TRY(MakeRequest(settings, parsed, context.current));
+  auto request = KILN_TRY(MakeRequest(settings, parsed, context.current));
+  if ((parsed.Has("--build") || parsed.Has("--build-profile")) && !parsed.Has("--dry-run")) {
+    if (const auto code = KILN_TRY(BuildFirst(context, parsed, settings, request))) return *code;
+  }
   if (parsed.Has("--repeat") && !parsed.Has("--dry-run")) return RepeatCommand(context, parsed, request);
   for (const std::string_view option : {"--jobs", "--until-fail"}) {
     if (parsed.Has(option) && !parsed.Has("--repeat"))

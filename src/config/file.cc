@@ -23,6 +23,7 @@
 #include <tuple>
 
 #include "base/strings.h"
+#include "sys/files.h"
 
 namespace kiln::config {
 namespace {
@@ -163,6 +164,8 @@ struct Reader {
           prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key.str());
       if (full == "profile" && profile.empty()) {
         Profiles(value);
+      } else if (full == "build.profile" && profile.empty()) {
+        BuildProfiles(value);
       } else if (const Setting* setting = FindSetting(full)) {
         Value(*setting, value, profile);
       } else if (const auto* inner = value.as_table(); inner != nullptr && depth < 4 && IsPrefix(full)) {
@@ -173,7 +176,132 @@ struct Reader {
     }
   }
 
+  // ---- [build.profile.NAME] ----
+
+  std::string Absolute(std::string_view text) const {
+    if (text.starts_with("~/") && !context.home.empty()) return sys::JoinPath(context.home, text.substr(2));
+    return sys::AbsolutePath(text, context.folder);
+  }
+
+  // One string, or an array of strings.
+  std::optional<std::vector<std::string>> Texts(std::string_view key, const toml::node& node) {
+    std::vector<std::string> texts;
+    if (const auto* text = node.as_string()) {
+      texts.push_back(text->get());
+      return texts;
+    }
+    if (const auto* array = node.as_array()) {
+      for (const toml::node& element : *array) {
+        const auto* text = element.as_string();
+        if (text == nullptr) break;
+        texts.push_back(text->get());
+      }
+      if (texts.size() == array->size()) return texts;
+    }
+    Mistaken(node.source(), fmt::format("'{}' wants a text or a list of texts", key));
+    return std::nullopt;
+  }
+
+  void BuildBase(const toml::node& node, const std::string& text, kconfig::Profile& profile) {
+    const bool is_path =
+        text.find('/') != std::string::npos || (context.exists && context.exists(Absolute(text)));
+    profile.base = is_path ? Absolute(text) : text;
+    if (const auto base = kconfig::ParseBase(profile.base); !base)
+      Mistaken(node.source(), base.error().message(), base.error().hint());
+  }
+
+  // Lines of a fragment: a list of assignments, or one text of many lines.
+  void BuildConfig(const toml::node& node, const std::vector<std::string>& texts, kconfig::Profile& profile) {
+    const std::string name = "profile " + profile.name;
+    std::string fragment;
+    for (const std::string& text : texts) {
+      for (const std::string_view line : SplitLines(text)) {
+        if (Trim(line).empty() || (Trim(line).starts_with('#') && !Trim(line).starts_with("# CONFIG_")))
+          continue;
+        const auto assignment = kconfig::ParseAssignment(line);
+        if (!assignment) {
+          Mistaken(node.source(), "config: " + assignment.error().message(), assignment.error().hint());
+          continue;
+        }
+        fragment += kconfig::AssignmentText(assignment->symbol, assignment->value) + "\n";
+      }
+    }
+    profile.fragments.push_back(
+        {.kind = kconfig::FragmentSource::Kind::kText, .value = std::move(fragment), .name = name});
+  }
+
+  void BuildFragments(const std::vector<std::string>& texts, kconfig::Profile& profile) {
+    for (std::string_view text : texts) {
+      const bool in_tree = ConsumePrefix(text, "tree:");
+      profile.fragments.push_back(
+          {.kind = in_tree ? kconfig::FragmentSource::Kind::kTree : kconfig::FragmentSource::Kind::kFile,
+           .value = in_tree ? std::string(text) : Absolute(text),
+           .name = "profile " + profile.name});
+    }
+  }
+
+  void BuildMake(const toml::node& node, const std::vector<std::string>& texts, kconfig::Profile& profile) {
+    for (const std::string& text : texts) {
+      const size_t equals = text.find('=');
+      if (equals == 0 || equals == std::string::npos || text.starts_with('-'))
+        Mistaken(node.source(), fmt::format("make: '{}' is not NAME=value", Printable(text)),
+                 "for example LLVM=1");
+      else
+        profile.make.push_back(text);
+    }
+  }
+
+  void BuildProfile(const toml::key& name, const toml::table& table) {
+    kconfig::Profile profile{
+        .name = std::string(name.str()),
+        .description = "",
+        .defined_in = fmt::format("{}:{}", file.path, static_cast<int>(name.source().begin.line))};
+    if (profile.name.empty() || profile.name.find_first_of(",/ ") != std::string::npos)
+      Mistaken(name.source(), fmt::format("'{}' is no name for a profile", Printable(profile.name)),
+               "no blanks, commas or slashes");
+    // What it stands on before what it adds, files before single lines, whatever their order in the table.
+    static constexpr std::string_view kKeys[] = {"description", "base",   "profiles",
+                                                 "fragments",   "config", "make"};
+    for (const std::string_view key : kKeys) {
+      const toml::node* node = table.get(key);
+      if (node == nullptr) continue;
+      const auto texts = Texts(key, *node);
+      if (!texts) continue;
+      if (key == "description") profile.description = Join(*texts, " ");
+      if (key == "base") BuildBase(*node, Join(*texts, " "), profile);
+      if (key == "profiles") profile.profiles = kconfig::SplitStack(*texts);
+      if (key == "fragments") BuildFragments(*texts, profile);
+      if (key == "config") BuildConfig(*node, *texts, profile);
+      if (key == "make") BuildMake(*node, *texts, profile);
+    }
+    for (const auto& [key, value] : table) {
+      if (std::ranges::find(kKeys, key.str()) != std::end(kKeys)) continue;
+      const auto nearest = Nearest(key.str(), {std::begin(kKeys), std::end(kKeys)});
+      Mistaken(key.source(), fmt::format("unknown key '{}' of a build profile", Printable(key.str())),
+               nearest ? fmt::format("did you mean '{}'?", *nearest)
+                       : "there are: description, base, profiles, fragments, config, make");
+    }
+    file.build_profiles.push_back(std::move(profile));
+  }
+
+  void BuildProfiles(const toml::node& node) {
+    const auto* table = node.as_table();
+    if (table == nullptr) {
+      Mistaken(node.source(), "'build.profile' holds tables, one for each profile",
+               "write [build.profile.mine] and what is in it below");
+      return;
+    }
+    for (const auto& [name, value] : *table) {
+      if (const auto* profile = value.as_table())
+        BuildProfile(name, *profile);
+      else
+        Mistaken(name.source(), fmt::format("build profile '{}' is not a table", Printable(name.str())),
+                 fmt::format("write [build.profile.{}] and what is in it below", Printable(name.str())));
+    }
+  }
+
   static bool IsPrefix(const std::string& name) {
+    if (name == "build") return true;
     return std::ranges::any_of(Schema(), [&](const Setting& s) { return s.key.starts_with(name + "."); });
   }
 };

@@ -7,6 +7,7 @@
 
 #include "config/schema.h"
 #include "config/value.h"
+#include "kconfig/profile.h"
 
 namespace kiln::config {
 
@@ -38,6 +39,8 @@ struct File {
   std::string path;
   std::vector<Assignment> assignments;  ///< In the order of the file's keys by name.
   std::vector<std::string> profiles;    ///< Defined here, sorted.
+  /// [build.profile.NAME]: how to configure a kernel, for `kiln build` and `kiln profile`. Sorted by name.
+  std::vector<kconfig::Profile> build_profiles;
   std::vector<Mistake> mistakes;
 };
 

@@ -118,6 +118,10 @@ struct Layering {
     for (const File& file : sources.files) {
       out.settings.files.push_back(file.path);
       out.mistakes.insert(out.mistakes.end(), file.mistakes.begin(), file.mistakes.end());
+      for (const kconfig::Profile& profile : file.build_profiles) {
+        std::erase_if(out.settings.build_profiles, [&](const auto& known) { return known.name == profile.name; });
+        out.settings.build_profiles.push_back(profile);
+      }
     }
     ApplyProfile("");
     Profiles();

@@ -41,6 +41,8 @@ class Settings {
   /// What was read, nearest last, and the profiles in use.
   std::vector<std::string> files;
   std::vector<std::string> profiles;
+  /// [build.profile.NAME] of all files; a nearer file's replaces a farther one's of the same name.
+  std::vector<kconfig::Profile> build_profiles;
 
  private:
   friend struct Layering;

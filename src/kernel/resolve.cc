@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "kernel/builds.h"
 #include "kernel/distribution.h"
 #include "kernel/image_cache.h"
 #include "kernel/installed.h"
@@ -89,14 +90,20 @@ Result<Kernel> ResolveInstalled(const InstalledKernel& installed, const std::str
   return kernel;
 }
 
+/// What `kiln build` made of a source tree that was not built in place; nothing when there is no such build.
+Result<std::optional<Kernel>> ResolveNewestBuild(const std::string& folder, const World& world);
+
 Result<Kernel> ResolveTree(const std::string& folder, const Tree& tree, const World& world) {
-  if (!tree.IsBuilt())
+  if (!tree.IsBuilt()) {
+    if (auto built = KILN_TRY(ResolveNewestBuild(folder, world))) return *std::move(built);
     return MakeError(ErrorCode::kNotFound,
                      "{} is a kernel tree, but it has neither vmlinux nor arch/x86/boot/bzImage",
                      Printable(folder))
-        .Hint("build it first: make -C " + ShellQuote(folder) +
-              (tree.config.empty() ? " defconfig bzImage" : " bzImage") +
+        .Hint((tree.config.empty()
+                   ? "build it first: kiln build --tree " + ShellQuote(folder) + " (or kiln run --build)"
+                   : "build it first: make -C " + ShellQuote(folder) + " bzImage") +
               "; if it was built with O=, give that folder");
+  }
   Result<Kernel> found = MakeError(ErrorCode::kNotFound, "no image");
   if (!tree.vmlinux.empty()) found = LookAtImage(tree.vmlinux, world);
   // A vmlinux without the PVH entry, or one that a build has just broken off, does not matter beside a
@@ -106,12 +113,32 @@ Result<Kernel> ResolveTree(const std::string& folder, const Tree& tree, const Wo
   kernel.kind = KernelKind::kTree;
   kernel.origin = folder;
   TakeConfig(kernel, {tree.config});
+  // Of a build that kiln keeps the modules are installed already.
+  const std::string installed = sys::JoinPath(folder, "lib/modules/" + kernel.release);
+  if (!kernel.release.empty() && sys::IsDirectory(installed)) {
+    kernel.modules_folder = installed;
+    return kernel;
+  }
   if (sys::Exists(sys::JoinPath(folder, "modules.order")) ||
       sys::Exists(sys::JoinPath(folder, "modules.builtin"))) {
     kernel.modules_folder = folder;
     kernel.modules_in_tree = true;
   }
   return kernel;
+}
+
+Result<std::optional<Kernel>> ResolveNewestBuild(const std::string& folder, const World& world) {
+  if (world.cache.empty()) return std::optional<Kernel>();
+  const auto path = sys::CanonicalPath(folder);
+  if (!path) return std::optional<Kernel>();
+  store::Cache cache(world.cache, world.clock, world.log);
+  auto entry = KILN_TRY(FindNewest(cache, *path, "x86_64"));
+  if (!entry) return std::optional<Kernel>();
+  const Tree tree = LookAtTree(entry->path());
+  if (!tree.IsBuilt()) return std::optional<Kernel>();
+  Kernel kernel = KILN_TRY(ResolveTree(entry->path(), tree, world));
+  kernel.entries.push_back(std::make_shared<const store::CacheEntry>(*std::move(entry)));
+  return std::optional<Kernel>(std::move(kernel));
 }
 
 std::string Releases(const std::vector<InstalledKernel>& kernels) {
@@ -215,6 +242,9 @@ Result<Kernel> ResolveWord(const std::string& word, const World& world) {
 
 Result<Kernel> ResolveAnything(const World& world) {
   if (const auto tree = FindTreeAbove(world.current)) return ResolveTree(*tree, LookAtTree(*tree), world);
+  if (const auto source = FindSourceAbove(world.current)) {
+    if (auto built = KILN_TRY(ResolveNewestBuild(*source, world))) return *std::move(built);
+  }
   const std::vector<InstalledKernel> kernels = FindInstalled(world.root);
   if (!kernels.empty() && kernels.front().readable)
     return ResolveInstalled(kernels.front(), world.root, world);
@@ -276,6 +306,13 @@ std::optional<std::string> FindTreeAbove(const std::string& folder) {
   for (std::string_view at = folder;; at = sys::DirName(at)) {
     const Tree tree = LookAtTree(std::string(at));
     if (tree.IsTree() && tree.IsBuilt()) return std::string(at);
+    if (at == "/" || at == ".") return std::nullopt;
+  }
+}
+
+std::optional<std::string> FindSourceAbove(const std::string& folder) {
+  for (std::string_view at = folder;; at = sys::DirName(at)) {
+    if (LookAtTree(std::string(at)).is_source) return std::string(at);
     if (at == "/" || at == ".") return std::nullopt;
   }
 }

@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 SKIPPED = 77
+TESTS = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Case:
@@ -97,7 +98,7 @@ def run_case(case, kiln, folder):
         "PATH": f"{kiln.parent}:{os.environ['PATH']}", "TMPDIR": str(folder),
     }
     for command, expectations in case.steps:
-        command = command.replace("@DIR@", str(folder))
+        command = command.replace("@DIR@", str(folder)).replace("@TESTS@", str(TESTS))
         done = subprocess.Popen(["sh", "-c", command], cwd=folder / "work", env=environment, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
         try:

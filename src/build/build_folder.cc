@@ -1,0 +1,122 @@
+#include "build/build_folder.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace kiln::build {
+namespace {
+
+constexpr size_t kMaxListing = size_t{256} << 20;
+
+std::string ReadSmall(const std::string& path) {
+  const auto text = sys::ReadFile(path, 4096);
+  return text ? std::string(Trim(*text)) : "";
+}
+
+Result<> SweepFolder(const std::string& folder, size_t depth, size_t& removed) {
+  if (depth > 64) return {};
+  for (const auto& name : KILN_TRY(sys::ListDirectory(folder))) {
+    const std::string path = sys::JoinPath(folder, name);
+    const auto identity = sys::Identify(path);
+    if (!identity) continue;
+    if ((identity->mode & 0170000) == 0040000) {
+      if (!sys::ReadLink(path)) KILN_TRY(SweepFolder(path, depth + 1, removed));
+      continue;
+    }
+    std::string_view target = name;
+    if (!ConsumePrefix(target, ".") || !ConsumeSuffix(target, ".cmd") || target.empty()) continue;
+    const std::string made = sys::JoinPath(folder, target);
+    const auto of_target = sys::Identify(made);
+    if (!of_target || of_target->mtime_ns <= identity->mtime_ns) continue;
+    KILN_TRY(sys::RemoveTree(made));
+    ++removed;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<size_t> RemoveUnfinished(const std::string& folder) {
+  size_t removed = 0;
+  KILN_TRY(SweepFolder(folder, 0, removed), "clearing up after a build that was killed");
+  return removed;
+}
+
+Result<BuildFolder> BuildFolder::Open(const std::string& path, const std::function<void()>& waiting) {
+  const auto names = sys::ListDirectory(path);
+  const bool foreign = names && !names->empty() && !sys::Exists(sys::JoinPath(path, ".kiln")) &&
+                       !(names->size() == 1 && names->front() == ".entry");
+  if (foreign)
+    return MakeError(ErrorCode::kInvalidArgument, "the folder {} is not empty, and kiln has not built in it",
+                     Printable(path))
+        .Hint("give a new or empty folder with -O");
+  KILN_TRY(sys::MakeDirectories(sys::JoinPath(path, ".kiln")), "making the build folder {}", Printable(path));
+  // The cache's own mark of an entry in use, so that nobody evicts it.
+  const std::string lock_path = sys::JoinPath(path, ".entry");
+  auto lock = KILN_TRY(sys::FileLock::Try(lock_path, sys::FileLock::Mode::kExclusive));
+  if (!lock) {
+    waiting();
+    lock = KILN_TRY(sys::FileLock::Wait(lock_path, sys::FileLock::Mode::kExclusive));
+  }
+  KILN_TRY(sys::MakeDirectories(sys::JoinPath(path, ".kiln")), "making the build folder {}", Printable(path));
+  return BuildFolder(path, *std::move(lock));
+}
+
+Result<> BuildFolder::Clear() {
+  for (const auto& name : KILN_TRY(sys::ListDirectory(path_))) {
+    if (name != ".kiln" && name != ".entry") KILN_TRY(sys::RemoveTree(PathOf(name)));
+  }
+  for (const char* name : {".kiln/complete", ".kiln/made", ".kiln/configured", ".kiln/listing"})
+    KILN_TRY(sys::RemoveTree(PathOf(name)));
+  return {};
+}
+
+Result<> BuildFolder::Prepare(const Listing& listing, WallTime now, Log& log) {
+  if (sys::Exists(PathOf(".kiln/running"))) {
+    const size_t removed = KILN_TRY(RemoveUnfinished(path_));
+    if (removed > 0) log.Info("the last build here was killed; {} half-made files are made again", removed);
+  }
+  const auto stored = sys::ReadFile(PathOf(".kiln/listing"), kMaxListing);
+  const auto before = stored ? ParseListing(*stored) : std::nullopt;
+  if (before) {
+    const int64_t since = ParseSigned(ReadSmall(PathOf(".kiln/began"))).value_or(INT64_MAX);
+    const ListingChange change = Compare(*before, listing, since);
+    if (change.hidden_from_make) {
+      log.Warning(
+          "files of the tree changed and have old times, which make can't see ({}{}): everything is built "
+          "again",
+          Printable(Join(change.names, ", ")), change.names.size() >= 10 ? ", …" : "");
+      KILN_TRY(Clear());
+    }
+  }
+  KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/listing"), SerializeListing(listing)));
+  KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/began"), fmt::format("{}\n", now.time_since_epoch().count())));
+  KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/running"), ""));
+  return {};
+}
+
+Result<> BuildFolder::Settle(bool complete, size_t made) {
+  if (complete) {
+    KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/complete"), ""));
+    KILN_TRY(sys::RemoveTree(PathOf(".kiln/made")));
+  } else if (!this->complete()) {
+    KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/made"), fmt::format("{}\n", this->made() + made)));
+  }
+  return sys::RemoveTree(PathOf(".kiln/running"));
+}
+
+bool BuildFolder::complete() const { return sys::Exists(PathOf(".kiln/complete")); }
+
+size_t BuildFolder::made() const { return ParseUnsigned(ReadSmall(PathOf(".kiln/made"))).value_or(0); }
+
+std::string BuildFolder::configured() const { return ReadSmall(PathOf(".kiln/configured")); }
+
+Result<> BuildFolder::SetConfigured(std::string_view hash) {
+  if (hash.empty()) return sys::RemoveTree(PathOf(".kiln/configured"));
+  return sys::WriteFileAtomic(PathOf(".kiln/configured"), fmt::format("{}\n", hash));
+}
+
+}  // namespace kiln::build

@@ -1,0 +1,437 @@
+#include "build/builder.h"
+
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "build/build_folder.h"
+#include "build/checkout.h"
+#include "build/container.h"
+#include "build/keep.h"
+#include "build/listing.h"
+#include "build/request_key.h"
+#include "build/source_tree.h"
+#include "kernel/builds.h"
+#include "store/hasher.h"
+#include "sys/files.h"
+
+namespace kiln::build {
+namespace {
+
+constexpr int kMaxRounds = 3;
+constexpr size_t kMaxListing = size_t{256} << 20;
+
+double CpuSeconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_CHILDREN, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+std::string RunningRelease() {
+  utsname name{};
+  return ::uname(&name) == 0 ? name.release : "";
+}
+
+// One build: each step fills in what the next ones stand on.
+class Builder {
+ public:
+  Builder(const Request& request, World& world)
+      : request_(request), world_(world), cache_(world.cache, world.clock, world.log) {}
+
+  Result<Outcome> Run() {
+    KILN_TRY(FindTree());
+    KILN_TRY(FindToolchain());
+    plan_ = KILN_TRY(PlanOf(request_));
+    variables_.insert(variables_.end(), plan_.make.begin(), plan_.make.end());
+    words_ = SortWords(request_.make);
+    variables_.insert(variables_.end(), words_.variables.begin(), words_.variables.end());
+    KILN_TRY(ReadTree());
+    KILN_TRY(MakeRequestKey());
+    if (words_.targets.empty() && !request_.force && KILN_TRY(TakeFromCache())) return std::move(outcome_);
+    KILN_TRY(GetReady());
+    if (waited_ && words_.targets.empty() && !request_.force && KILN_TRY(TakeFromCache()))
+      return std::move(outcome_);
+    KILN_TRY(BuildUntilStable());
+    return std::move(outcome_);
+  }
+
+ private:
+  Result<> FindTree() {
+    tree_ = request_.tree.empty() ? KILN_TRY(FindSource(request_.current))
+                                  : KILN_TRY(LookAtSource(request_.tree));
+    if (!request_.commit.empty())
+      commit_ = KILN_TRY(ResolveCommit(tree_.path, request_.commit, world_.spawner));
+    source_ = tree_.path;
+    return {};
+  }
+
+  Result<> FindToolchain() {
+    arch_ = FindArch(request_.arch);
+    if (arch_ == nullptr)
+      return MakeError(ErrorCode::kInvalidArgument, "kiln does not build for {}", Printable(request_.arch))
+          .Hint("one of " + Join(ArchNames(), ", "));
+    advice_ = {.distribution = machine::DetectDistribution(), .is_root = ::geteuid() == 0, .jobs = 1};
+    if (!request_.image.empty()) {
+      const auto path = config::Find(world_.environment, "PATH").value_or("/usr/bin:/bin");
+      container_ = KILN_TRY(
+          ChooseContainer(request_.image, LookAtContainerHost(request_.image, path, world_.spawner)));
+    }
+    setup_.arch = request_.arch;
+    const auto environment = MakeEnvironment(setup_, world_.environment);
+    const ToolNames names = NameTools(*arch_,
+                                      {.llvm = request_.llvm,
+                                       .cross_compile = request_.cross_compile,
+                                       .variables = SortWords(request_.make).variables},
+                                      HostMachine());
+    if (!container_) KILN_TRY(CheckTools(names, environment, advice_));
+    toolchain_ = KILN_TRY(IdentifyToolchain(
+        names, world_.spawner, [&](const sys::Command& command) { return Wrapped(command); }, environment,
+        !container_, request_.image));
+    variables_ = toolchain_.variables;
+    for (auto& line : BuildVariables(world_.environment)) environment_variables_.push_back(std::move(line));
+    return {};
+  }
+
+  sys::Command Wrapped(const sys::Command& command) const {
+    return container_ ? InContainer(*container_, command) : command;
+  }
+
+  std::string TreeFile(std::string_view name) const {
+    return sys::JoinPath(kernel::TreeFolder(world_.cache, source_), name);
+  }
+
+  // The state of the tree: of the files as they are, or of the commit.
+  Result<> ReadTree() {
+    const TimePoint began = world_.clock.Now();
+    world_.observer.OnPhase(Phase::kReadingTree);
+    if (!commit_.empty()) {
+      listing_ = KILN_TRY(ListCommit(tree_.path, commit_, world_.spawner));
+      head_ = commit_;
+    } else {
+      KILN_TRY(ListFiles());
+      head_ = HeadCommit(tree_.path, world_.spawner);
+    }
+    outcome_.tree_time = world_.clock.Now() - began;
+    return {};
+  }
+
+  Result<> ListFiles() {
+    if (listing_.files.empty()) {
+      const auto stored = sys::ReadFile(TreeFile("listing"), kMaxListing);
+      if (auto known = stored ? ParseListing(*stored) : std::nullopt) listing_ = *std::move(known);
+    }
+    const WallTime now = world_.clock.WallNow();
+    Listing fresh = KILN_TRY(ListTree(source_, &listing_, now));
+    if (fresh.read > 0 || fresh.files.size() != listing_.files.size()) {
+      KILN_TRY(sys::MakeDirectories(kernel::TreeFolder(world_.cache, source_), 0700));
+      KILN_TRY(sys::WriteFileAtomic(TreeFile("listing"), SerializeListing(fresh)));
+    }
+    listing_ = std::move(fresh);
+    return {};
+  }
+
+  Result<> MakeRequestKey() {
+    std::string distribution;
+    if (plan_.base.kind == kconfig::Base::Kind::kDistribution)
+      distribution = KILN_TRY(Load(tree_.path)).base_text;
+    std::vector<std::string> all = variables_;
+    all.insert(all.end(), environment_variables_.begin(), environment_variables_.end());
+    all_variables_ = std::move(all);
+    request_key_ = KILN_TRY(RequestKey(listing_.hash, plan_, distribution, toolchain_, request_.arch,
+                                       all_variables_, request_.strip_modules));
+    return {};
+  }
+
+  Result<kconfig::LoadedPlan> Load(const std::string& source) const {
+    return kconfig::LoadPlan(
+        plan_, kconfig::SystemFiles(),
+        {.source = source, .srcarch = std::string(arch_->source), .running_release = RunningRelease()});
+  }
+
+  Result<bool> TakeFromCache() {
+    auto key = KILN_TRY(FindAnswer(cache_, request_key_, head_));
+    if (!key) return false;
+    auto entry = KILN_TRY(cache_.Find(kernel::kBuildKind, *key));
+    if (!entry) return false;
+    return Take(*std::move(entry), *key);
+  }
+
+  Result<bool> Take(store::CacheEntry entry, const std::string& key) {
+    const auto text = sys::ReadFile(entry.PathOf("build.json"), size_t{4} << 20);
+    auto info = text ? ParseInfo(*text) : Result<BuildInfo>(Error(ErrorCode::kCorrupt, "no record"));
+    if (!info) return false;
+    outcome_.cached = true;
+    outcome_.info = *std::move(info);
+    outcome_.info.key = key;
+    outcome_.folder = entry.path();
+    outcome_.entry = std::make_shared<const store::CacheEntry>(std::move(entry));
+    KILN_TRY(kernel::RememberNewest(world_.cache, tree_.path, request_.arch, key));
+    return true;
+  }
+
+  Result<> GetReady() {
+    if (commit_.empty()) {
+      KILN_TRY(CheckClean(tree_));
+    } else {
+      world_.observer.OnPhase(Phase::kCheckingOut);
+      checkout_ = KILN_TRY(CheckOut(world_.cache, tree_.path, commit_, world_.spawner, world_.log));
+      source_ = checkout_->path;
+    }
+    KILN_TRY(CheckPath("the source tree", source_));
+    const std::string folder = request_.output.empty() ? DefaultFolder() : request_.output;
+    KILN_TRY(CheckPath("the build folder", folder));
+    if (folder == source_ || source_.starts_with(folder + "/"))
+      return MakeError(ErrorCode::kInvalidArgument, "-O {}: that is the source tree, which stays clean",
+                       Printable(folder))
+          .Hint("give a folder of its own, or none");
+    folder_ = KILN_TRY(BuildFolder::Open(folder, [&] {
+      waited_ = true;
+      world_.observer.OnPhase(Phase::kWaiting);
+    }));
+    outcome_.build_folder = folder;
+    outcome_.log = folder_->log();
+    if (container_) MountAll();
+    KILN_TRY(SetUpMake());
+    return {};
+  }
+
+  std::string DefaultFolder() const {
+    store::Hasher hasher;
+    hasher.Add("source", source_).Add("arch", request_.arch).Add("image", request_.image);
+    for (const auto& profile : plan_.profiles) hasher.Add("profile", profile);
+    if (!request_.config.empty()) hasher.Add("base", plan_.base.Text());
+    for (const auto& variable : toolchain_.variables) hasher.Add("variable", variable);
+    return sys::JoinPath(sys::JoinPath(world_.cache, "build-folder"), hasher.Hex());
+  }
+
+  void MountAll() {
+    container_->mounts = {{.path = source_, .writable = false}, {.path = folder_->path(), .writable = true}};
+    const auto home = config::Find(world_.environment, "HOME").value_or("");
+    const auto ccache =
+        config::FindNonEmpty(world_.environment, "CCACHE_DIR").value_or(home + "/.cache/ccache");
+    if (request_.ccache && sys::IsDirectory(ccache))
+      container_->mounts.push_back({.path = ccache, .writable = true});
+  }
+
+  Result<> SetUpMake() {
+    setup_.source = source_;
+    setup_.folder = folder_->path();
+    setup_.cc = toolchain_.cc;
+    setup_.variables = variables_;
+    setup_.jobs = request_.jobs != 0 ? request_.jobs : UsableCpus();
+    if (request_.jobs == 0 && !container_) setup_.jobserver = FindJobserver(world_.environment);
+    advice_.jobs = setup_.jobs;
+    setup_.ccache = request_.ccache && setup_.cc.find("ccache") == std::string::npos && HasCcache();
+    return {};
+  }
+
+  bool HasCcache() const {
+    const auto said = world_.spawner.Run(Wrapped(
+        {.argv = {"ccache", "--version"}, .environment = MakeEnvironment(setup_, world_.environment)}));
+    return said && said->status.ok();
+  }
+
+  Result<MakeRun> Make(std::vector<std::string> words, size_t expected = 0) {
+    words.insert(words.begin(), words_.options.begin(), words_.options.end());
+    sys::Command command = MakeCommand(setup_, words, world_.environment);
+    return RunMake(Wrapped(command), folder_->log(), expected, world_.loop, world_.spawner, world_.interrupt,
+                   world_.observer);
+  }
+
+  // A tree that is edited meanwhile gives a kernel of no state that there ever was; then make goes on with
+  // the rest.
+  Result<> BuildUntilStable() {
+    const TimePoint began = world_.clock.Now();
+    const double cpu_before = CpuSeconds();
+    KILN_TRY(sys::RemoveTree(folder_->log()));
+    for (int round = 0; round < kMaxRounds; ++round) {
+      KILN_TRY(folder_->Prepare(listing_, world_.clock.WallNow(), world_.log));
+      bool done = KILN_TRY(ConfigureOnce());
+      if (!done && !outcome_.failure) KILN_TRY(MakeOnce());
+      if (done || outcome_.failure || !words_.targets.empty()) return {};
+      const std::string before = listing_.hash;
+      if (commit_.empty()) KILN_TRY(ListFiles());
+      if (listing_.hash == before) {
+        outcome_.info.seconds = Seconds(world_.clock.Now() - began);
+        outcome_.info.cpu_seconds = CpuSeconds() - cpu_before;
+        return KeepIt();
+      }
+      world_.observer.OnNote("the tree changed while it was built; building what changed");
+      KILN_TRY(MakeRequestKey());
+    }
+    return MakeError(ErrorCode::kBusy, "{} changes all the time; nothing was kept", Printable(source_))
+        .Hint("wait until nothing writes to it, then build again");
+  }
+
+  // True when the configuration turned out to be one that is in the cache.
+  Result<bool> ConfigureOnce() {
+    world_.observer.OnPhase(Phase::kConfiguring);
+    loaded_ = KILN_TRY(Load(source_));
+    const std::string key = ConfigureKey(listing_, loaded_, toolchain_, request_.arch, all_variables_);
+    const bool reuse = folder_->configured() == key;
+    if (!reuse) KILN_TRY(folder_->SetConfigured(""));
+    auto configured = KILN_TRY(Configure(*folder_, loaded_, source_, std::string(arch_->source), reuse,
+                                         [&](const std::vector<std::string>& words) { return Make(words); }));
+    if (configured.failed) {
+      KILN_TRY(folder_->Settle(false, 0));
+      Fail("configuring", *configured.failed);
+      return false;
+    }
+    if (!reuse) KILN_TRY(folder_->SetConfigured(key));
+    config_ = std::move(configured.config);
+    const auto parsed =
+        KILN_TRY(kconfig::DotConfig::Parse(config_), "reading {}", folder_->PathOf(".config"));
+    has_modules_ = parsed.BuiltIn("MODULES");
+    has_gdb_ = parsed.BuiltIn("GDB_SCRIPTS");
+    build_key_ = BuildKey(listing_.hash, config_, toolchain_, request_.arch, all_variables_,
+                          request_.strip_modules, parsed.BuiltIn("LOCALVERSION_AUTO") ? head_ : "");
+    named_by_commit_ = parsed.BuiltIn("LOCALVERSION_AUTO");
+    if (!words_.targets.empty() || request_.force) return false;
+    auto entry = KILN_TRY(cache_.Find(kernel::kBuildKind, build_key_));
+    if (!entry || !KILN_TRY(Take(*std::move(entry), build_key_))) return false;
+    KILN_TRY(folder_->Settle(folder_->complete(), 0));
+    KILN_TRY(RememberAnswer(cache_, request_key_, build_key_, named_by_commit_ ? head_ : ""));
+    return true;
+  }
+
+  Result<> MakeOnce() {
+    world_.observer.OnPhase(Phase::kBuilding);
+    const std::string config_hash = store::Hasher().Add("config", config_).Hex();
+    std::vector<std::string> words = words_.targets;
+    if (words.empty()) {
+      words.emplace_back(arch_->image_target);
+      if (has_modules_) words.emplace_back("modules");
+      if (has_gdb_) words.emplace_back("scripts_gdb");
+    }
+    const bool fresh = !folder_->complete();
+    const size_t known = fresh ? LearntSteps(TreeFile("steps"), config_hash) : 0;
+    const size_t done_before = folder_->made();
+    const size_t guess = known != 0 ? known : GuessSteps(config_);
+    auto run = KILN_TRY(Make(words, fresh && guess > done_before ? guess - done_before : 0));
+    outcome_.made += run.output.made();
+    outcome_.warning_count += run.output.warning_count();
+    outcome_.warnings.insert(outcome_.warnings.end(), run.output.warnings().begin(),
+                             run.output.warnings().end());
+    if (!run.status.ok()) {
+      KILN_TRY(folder_->Settle(false, run.output.made()));
+      Fail("building", run);
+      return {};
+    }
+    outcome_.targets_only = !words_.targets.empty();
+    if (outcome_.targets_only) return folder_->Settle(false, run.output.made());
+    if (fresh) LearnSteps(TreeFile("steps"), config_hash, done_before + run.output.made());
+    outcome_.info.config_hash = config_hash;
+    return folder_->Settle(true, run.output.made());
+  }
+
+  void Fail(std::string what, const MakeRun& run) {
+    Failure failure{.what = std::move(what), .interrupted = run.interrupted};
+    failure.first = run.output.first_error();
+    failure.tail = run.output.tail();
+    if (!run.interrupted) {
+      std::vector<std::string> lines = failure.first ? failure.first->lines : std::vector<std::string>();
+      lines.insert(lines.end(), failure.tail.begin(), failure.tail.end());
+      failure.diagnosis = Diagnose(lines, advice_);
+      if (!failure.diagnosis && failure.first && failure.first->failure.target.ends_with(".o"))
+        failure.command = FailingCommand(failure.first->failure.target);
+    }
+    outcome_.failure = std::move(failure);
+  }
+
+  // Kbuild shows commands only when asked, so the one target is made once more.
+  std::string FailingCommand(const std::string& target) {
+    sys::Command command = MakeCommand(setup_, {"V=1", target}, world_.environment);
+    const auto said = world_.spawner.Run(Wrapped(command), {}, {.timeout = std::chrono::minutes(2)});
+    return said ? CommandThatMakes(target, said->output) : "";
+  }
+
+  Result<> KeepIt() {
+    world_.observer.OnPhase(Phase::kInstalling);
+    BuildInfo& info = outcome_.info;
+    info.key = build_key_;
+    info.tree = tree_.path;
+    info.version = tree_.version;
+    info.arch = request_.arch;
+    info.profile = request_.profiles.empty() ? "base" : Join(request_.profiles, ",");
+    info.commit = head_;
+    info.toolchain = toolchain_.description;
+    info.tree_hash = listing_.hash;
+    info.image = arch_->image;
+    info.build_folder = folder_->path();
+    info.made = FormatUtc(world_.clock.WallNow());
+    info.objects = outcome_.made;
+    info.warning_count = outcome_.warning_count;
+    info.modules = has_modules_;
+    const std::string srcarch(arch_->source);
+    info.unmet = FindUnmet(loaded_, config_,
+                           {.tree = source_, .arch = request_.arch, .srcarch = srcarch, .variables = {}});
+    if (commit_.empty() && !head_.empty()) {
+      const auto committed = ListCommit(tree_.path, head_, world_.spawner);
+      info.dirty = !committed || committed->hash != listing_.hash;
+    }
+    if (has_modules_) {
+      std::vector<std::string> words = {"INSTALL_MOD_PATH=" + folder_->PathOf(".kiln/install"),
+                                        "modules_install"};
+      if (request_.strip_modules) words.insert(words.begin(), "INSTALL_MOD_STRIP=1");
+      KILN_TRY(sys::RemoveTree(folder_->PathOf(".kiln/install")));
+      const auto run = KILN_TRY(Make(words));
+      if (!run.status.ok()) {
+        Fail("installing the modules", run);
+        return {};
+      }
+    }
+    MakeCompileCommands(source_, folder_->path(), world_.spawner, world_.environment, outcome_.notes);
+    world_.observer.OnPhase(Phase::kKeeping);
+    auto entry = KILN_TRY(KeepBuild(cache_, *folder_, *arch_, source_, info, request_.force));
+    outcome_.folder = entry.path();
+    outcome_.entry = std::make_shared<const store::CacheEntry>(std::move(entry));
+    KILN_TRY(RememberAnswer(cache_, request_key_, build_key_, named_by_commit_ ? head_ : ""));
+    return kernel::RememberNewest(world_.cache, tree_.path, request_.arch, build_key_);
+  }
+
+  const Request& request_;
+  World& world_;
+  store::Cache cache_;
+  Outcome outcome_;
+
+  SourceTree tree_;
+  std::string source_;  // What make reads: the tree, or the worktree of a commit.
+  std::string commit_;  // Of --commit.
+  std::string head_;    // The commit that the tree stands on.
+  std::optional<Checkout> checkout_;
+  Listing listing_;
+
+  const Arch* arch_ = nullptr;
+  Advice advice_;
+  std::optional<Container> container_;
+  Toolchain toolchain_;
+  std::vector<std::string> variables_;  // For make's command line.
+  std::vector<std::string> environment_variables_;
+  std::vector<std::string> all_variables_;
+  MakeWords words_;
+
+  kconfig::ProfilePlan plan_;
+  kconfig::LoadedPlan loaded_;
+  std::string request_key_;
+  std::string build_key_;
+  std::string config_;
+  bool has_modules_ = false;
+  bool has_gdb_ = false;
+  bool named_by_commit_ = false;
+
+  std::optional<BuildFolder> folder_;
+  bool waited_ = false;
+  MakeSetup setup_;
+};
+
+}  // namespace
+
+Result<Outcome> Build(const Request& request, World& world) { return Builder(request, world).Run(); }
+
+}  // namespace kiln::build

@@ -1,0 +1,116 @@
+#include "build/configure.h"
+
+#include <unordered_set>
+
+#include "base/strings.h"
+#include "kconfig/explain.h"
+
+namespace kiln::build {
+namespace {
+
+constexpr size_t kMaxConfig = size_t{4} << 20;
+
+// The symbol that a line of a .config is about; empty for any other line.
+std::string_view SymbolOf(std::string_view line) {
+  if (ConsumePrefix(line, "# ")) {
+    if (!line.starts_with("CONFIG_") || !ConsumeSuffix(line, " is not set")) return {};
+    return line.substr(7);
+  }
+  if (!ConsumePrefix(line, "CONFIG_")) return {};
+  const size_t equals = line.find('=');
+  return equals == std::string_view::npos ? std::string_view() : line.substr(0, equals);
+}
+
+// The fragments of the tree that a base of nothing begins with.
+Result<std::string> TreeFragments(const std::vector<std::string>& names, const std::string& source,
+                                  const std::string& srcarch) {
+  std::string all;
+  for (const auto& name : names) {
+    std::string found;
+    for (const std::string& folder : {std::string("kernel/configs/"), "arch/" + srcarch + "/configs/"}) {
+      const std::string path = sys::JoinPath(source, folder + name);
+      if (!sys::IsRegularFile(path)) continue;
+      found += KILN_TRY(sys::ReadFile(path, kMaxConfig));
+      found += '\n';
+    }
+    if (found.empty())
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "this tree has no fragment {} in kernel/configs or arch/{}/configs", name, srcarch);
+    all += found;
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string MergeConfig(std::string_view base, const std::vector<kconfig::Request>& requests) {
+  std::unordered_set<std::string_view> asked;
+  for (const auto& request : requests) asked.insert(request.symbol);
+  std::string merged;
+  merged.reserve(base.size());
+  for (const auto line : SplitLines(base)) {
+    if (const auto symbol = SymbolOf(line); !symbol.empty() && asked.contains(symbol)) continue;
+    merged += line;
+    merged += '\n';
+  }
+  return merged + kconfig::RequestsText(requests);
+}
+
+Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPlan& plan,
+                             const std::string& source, const std::string& srcarch, bool reuse,
+                             const RunMakeWords& make) {
+  const std::string path = folder.PathOf(".config");
+  const auto before = sys::ReadFile(path, kMaxConfig);
+  if (reuse && before) return Configured{.config = *before, .failed = {}};
+  const auto identity = sys::Identify(path);
+  using Kind = kconfig::Base::Kind;
+  const auto& base = plan.plan.base;
+  if (base.kind == Kind::kNothing) {
+    const std::string wanted = folder.PathOf(".kiln/wanted.config");
+    const std::string fragments = KILN_TRY(TreeFragments(base.targets, source, srcarch));
+    KILN_TRY(sys::WriteFileAtomic(wanted, MergeConfig(fragments, plan.requests)));
+    auto run = KILN_TRY(make({"KCONFIG_ALLCONFIG=" + wanted, "allnoconfig"}));
+    if (!run.status.ok()) return Configured{.config = {}, .failed = std::move(run)};
+  } else {
+    if (base.kind == Kind::kTargets) {
+      for (const auto& target : base.targets) {
+        auto run = KILN_TRY(make({target}));
+        if (!run.status.ok()) return Configured{.config = {}, .failed = std::move(run)};
+      }
+    } else {
+      KILN_TRY(sys::WriteFileAtomic(path, plan.base_text));
+    }
+    const std::string text =
+        KILN_TRY(sys::ReadFile(path, kMaxConfig), "reading what the base configuration gave");
+    KILN_TRY(sys::WriteFileAtomic(path, MergeConfig(text, plan.requests)));
+    auto run = KILN_TRY(make({"olddefconfig"}));
+    if (!run.status.ok()) return Configured{.config = {}, .failed = std::move(run)};
+  }
+  Configured configured{.config = KILN_TRY(sys::ReadFile(path, kMaxConfig)), .failed = {}};
+  if (before && identity && *before == configured.config)
+    KILN_TRY(sys::SetModifiedTime(path, WallTime(Duration(identity->mtime_ns))));
+  return configured;
+}
+
+std::vector<Unmet> FindUnmet(const kconfig::LoadedPlan& plan, std::string_view config,
+                             const kconfig::ReadOptions& tree) {
+  std::vector<Unmet> unmet;
+  const auto parsed = kconfig::DotConfig::Parse(config);
+  if (!parsed) return unmet;
+  std::vector<kconfig::Request> failed;
+  for (const auto& request : plan.requests) {
+    if (!kconfig::Holds(*parsed, request.symbol, request.value)) failed.push_back(request);
+  }
+  if (failed.empty()) return unmet;
+  const auto model = kconfig::ReadModel(kconfig::SystemFiles(), tree);
+  for (const auto& request : failed) {
+    unmet.push_back({.symbol = request.symbol,
+                     .wanted = request.value,
+                     .got = std::string(parsed->ValueOrN(request.symbol)),
+                     .from = request.origin.Text(),
+                     .reason = model ? kconfig::ExplainOne(*model, request, *parsed).text : ""});
+  }
+  return unmet;
+}
+
+}  // namespace kiln::build

@@ -1,0 +1,215 @@
+#include "build/diagnose.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/strings.h"
+
+namespace kiln::build {
+namespace {
+
+using machine::PackageFamily;
+
+// What building a kernel wants beyond the programs that machine/distribution.h knows.
+struct PackageRow {
+  std::string_view thing;
+  std::string_view debian;
+  std::string_view fedora;
+  std::string_view arch;
+  std::string_view suse;
+  std::string_view alpine;
+};
+constexpr std::array kRows = {
+    PackageRow{"libelf.h", "libelf-dev", "elfutils-libelf-devel", "libelf", "libelf-devel", "elfutils-dev"},
+    PackageRow{"gelf.h", "libelf-dev", "elfutils-libelf-devel", "libelf", "libelf-devel", "elfutils-dev"},
+    PackageRow{"openssl/opensslv.h", "libssl-dev", "openssl-devel", "openssl", "libopenssl-devel",
+               "openssl-dev"},
+    PackageRow{"zlib.h", "zlib1g-dev", "zlib-devel", "zlib", "zlib-devel", "zlib-dev"},
+    PackageRow{"ncurses.h", "libncurses-dev", "ncurses-devel", "ncurses", "ncurses-devel", "ncurses-dev"},
+    PackageRow{"gmp.h", "libgmp-dev", "gmp-devel", "gmp", "gmp-devel", "gmp-dev"},
+    PackageRow{"mpc.h", "libmpc-dev", "libmpc-devel", "libmpc", "mpc-devel", "mpc1-dev"},
+    PackageRow{"gcc-plugin.h", "gcc-12-plugin-dev", "gcc-plugin-devel", "gcc", "gcc-devel", "gcc"},
+    PackageRow{"stdio.h", "libc6-dev", "glibc-devel", "glibc", "glibc-devel", "musl-dev"},
+    PackageRow{"ld", "binutils", "binutils", "binutils", "binutils", "binutils"},
+    PackageRow{"as", "binutils", "binutils", "binutils", "binutils", "binutils"},
+    PackageRow{"objcopy", "binutils", "binutils", "binutils", "binutils", "binutils"},
+    PackageRow{"clang", "clang", "clang", "clang", "clang", "clang"},
+    PackageRow{"ld.lld", "lld", "lld", "lld", "lld", "lld"},
+    PackageRow{"llvm-ar", "llvm", "llvm", "llvm", "llvm", "llvm"},
+    PackageRow{"perl", "perl", "perl", "perl", "perl", "perl"},
+    PackageRow{"python3", "python3", "python3", "python", "python3", "python3"},
+    PackageRow{"depmod", "kmod", "kmod", "kmod", "kmod", "kmod"},
+    PackageRow{"rsync", "rsync", "rsync", "rsync", "rsync", "rsync"},
+    PackageRow{"cpio", "cpio", "cpio", "cpio", "cpio", "cpio"},
+    PackageRow{"openssl", "openssl", "openssl", "openssl", "openssl", "openssl"},
+    PackageRow{"xz", "xz-utils", "xz", "xz", "xz", "xz"},
+    PackageRow{"zstd", "zstd", "zstd", "zstd", "zstd", "zstd"},
+    PackageRow{"lz4", "lz4", "lz4", "lz4", "lz4", "lz4"},
+    PackageRow{"lz4c", "lz4", "lz4", "lz4", "lz4", "lz4"},
+    PackageRow{"lzop", "lzop", "lzop", "lzop", "lzop", "lzop"},
+    PackageRow{"bzip2", "bzip2", "bzip2", "bzip2", "bzip2", "bzip2"},
+    PackageRow{"rustc", "rustc", "rust", "rust", "rust", "rust"},
+    PackageRow{"bindgen", "bindgen", "bindgen-cli", "rust-bindgen", "rust-bindgen", "rust-bindgen"},
+    PackageRow{"aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu", "gcc-aarch64-linux-gnu",
+               "aarch64-linux-gnu-gcc", "cross-aarch64-gcc13", "gcc-aarch64-none-elf"},
+    PackageRow{"riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu", "gcc-riscv64-linux-gnu",
+               "riscv64-linux-gnu-gcc", "cross-riscv64-gcc13", "gcc-riscv-none-elf"},
+};
+
+std::string Package(std::string_view thing, PackageFamily family) {
+  for (const auto& row : kRows) {
+    if (row.thing != thing) continue;
+    switch (family) {
+      case PackageFamily::kDebian:
+        return std::string(row.debian);
+      case PackageFamily::kFedora:
+        return std::string(row.fedora);
+      case PackageFamily::kArch:
+        return std::string(row.arch);
+      case PackageFamily::kSuse:
+        return std::string(row.suse);
+      case PackageFamily::kAlpine:
+        return std::string(row.alpine);
+      case PackageFamily::kUnknown:
+        return "";
+    }
+  }
+  return machine::PackageOf(thing, family).value_or("");
+}
+
+bool IsProgramName(std::string_view name) {
+  return !name.empty() && name.size() < 64 &&
+         std::ranges::all_of(
+             name,
+             [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '-' || c == '_' || c == '.' || c == '+';
+             });
+}
+
+// The word that ends right before `end` of the line.
+std::string_view WordBefore(std::string_view line, size_t end) {
+  const size_t begin = line.find_last_of(" \t'\"`:", end == 0 ? 0 : end - 1);
+  return line.substr(begin == std::string_view::npos ? 0 : begin + 1,
+                     end - (begin == std::string_view::npos ? 0 : begin + 1));
+}
+
+Diagnosis Missing(const std::string& what, const std::string& thing, const Advice& advice) {
+  return {.code = ErrorCode::kNotFound, .what = what, .hint = HowToInstall({thing}, advice)};
+}
+
+std::optional<Diagnosis> MissingProgram(std::string_view line, const Advice& advice) {
+  // "/bin/sh: 1: flex: not found", "sh: line 1: bc: command not found", "make: gcc: No such file or
+  // directory", "execvp: flex: No such file…".
+  for (const std::string_view mark :
+       {": not found", ": command not found", ": No such file or directory", ": Command not found"}) {
+    const size_t at = line.find(mark);
+    if (at == std::string_view::npos || at + mark.size() != line.size()) continue;
+    const std::string_view name = WordBefore(line, at);
+    const bool of_shell = line.find("sh: ") != std::string_view::npos || line.starts_with("make") ||
+                          line.find("env: ") != std::string_view::npos;
+    if (of_shell && IsProgramName(name))
+      return Missing(fmt::format("the program {} is missing", name), std::string(name), advice);
+  }
+  if (line.find("pahole (pahole) is not available") != std::string_view::npos)
+    return Missing("the program pahole is missing, and CONFIG_DEBUG_INFO_BTF wants it", "pahole", advice);
+  if (line.find("please install libelf-dev") != std::string_view::npos)
+    return Missing("the headers of libelf are missing", "libelf.h", advice);
+  return std::nullopt;
+}
+
+std::optional<Diagnosis> MissingHeader(std::string_view line, const Advice& advice) {
+  constexpr std::string_view kMark = ": No such file or directory";
+  const size_t error = line.find("fatal error: ");
+  const size_t mark = line.find(kMark);
+  if (error == std::string_view::npos || mark == std::string_view::npos || mark < error) return std::nullopt;
+  std::string name(line.substr(error + 13, mark - error - 13));
+  // Only what is not the kernel's own.
+  if (name.starts_with("openssl/")) name = "openssl/opensslv.h";
+  const bool known = std::ranges::any_of(kRows, [&](const PackageRow& row) { return row.thing == name; });
+  if (!known) return std::nullopt;
+  return Missing(fmt::format("the header {} is missing", line.substr(error + 13, mark - error - 13)), name,
+                 advice);
+}
+
+std::optional<Diagnosis> OutOfSomething(std::string_view line, const Advice& advice) {
+  const auto has = [&](std::string_view text) { return line.find(text) != std::string_view::npos; };
+  if (has("No space left on device") || has("Disk quota exceeded"))
+    return Diagnosis{
+        .code = ErrorCode::kNoSpace,
+        .what = "the disk is full",
+        .hint =
+            "make room (`kiln build list` shows what kiln keeps, `kiln build rm` removes it), or "
+            "build elsewhere with -O DIR; what is built so far is used again"};
+  const bool killed = has("Killed signal terminated program") || (has("internal compiler error: Killed")) ||
+                      line.ends_with("] Killed");
+  if (killed || has("virtual memory exhausted") || has("Cannot allocate memory") ||
+      has("out of memory allocating"))
+    return Diagnosis{
+        .code = ErrorCode::kUnavailable,
+        .what = "a compiler was killed or got no memory: this machine has too little for what runs at once",
+        .hint = fmt::format("build with fewer jobs ({}) or free memory; what is built so far is used again",
+                            advice.jobs > 1 ? fmt::format("--jobs {}", std::max(1U, advice.jobs / 2))
+                                            : std::string("this was one already"))};
+  return std::nullopt;
+}
+
+std::optional<Diagnosis> KernelsOwn(std::string_view line) {
+  const auto has = [&](std::string_view text) { return line.find(text) != std::string_view::npos; };
+  if (has("No rule to make target") && (has(".pem'") || has("certs/")))
+    return Diagnosis{
+        .code = ErrorCode::kInvalidArgument,
+        .what = "the configuration names certificates that are not here (a distribution's own keys)",
+        .hint =
+            "clear them: kiln build --set 'SYSTEM_TRUSTED_KEYS=\"\"' --set "
+            "'SYSTEM_REVOCATION_KEYS=\"\"'"};
+  if (has("source tree is not clean, please run"))
+    return Diagnosis{
+        .code = ErrorCode::kInvalidArgument,
+        .what = "the source tree was built in place, and Kbuild can't build it anywhere else then",
+        .hint = "clean it yourself: make mrproper (it removes .config too)"};
+  if (has("Compiler lacks asm-goto support") || has("is too old") || has("C compiler 'gcc'"))
+    return Diagnosis{.code = ErrorCode::kUnsupported,
+                     .what = "the kernel refuses this compiler: " + Printable(Trim(line)),
+                     .hint = "use another one: --llvm, or CC=… after --, or --in IMAGE"};
+  if (has("unrecognized argument in option") || has("unrecognized command-line option") ||
+      has("unrecognized command line option"))
+    return Diagnosis{
+        .code = ErrorCode::kUnsupported,
+        .what = "the compiler does not know an option that this kernel gives it",
+        .hint = "it is older or newer than the tree expects; use another: CC=… after --, or --in IMAGE"};
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string HowToInstall(const std::vector<std::string>& things, const Advice& advice) {
+  std::vector<std::string> packages;
+  std::vector<std::string> unknown;
+  for (const auto& thing : things) {
+    std::string package = Package(thing, advice.distribution.family);
+    auto& into = package.empty() ? unknown : packages;
+    const std::string& word = package.empty() ? thing : package;
+    if (std::ranges::find(into, word) == into.end()) into.push_back(word);
+  }
+  std::string text;
+  if (!packages.empty()) text = machine::InstallCommand(advice.distribution.family, packages, advice.is_root);
+  if (unknown.empty()) return text;
+  return text + (text.empty() ? "" : "; and ") + "install what holds " + Join(unknown, ", ");
+}
+
+std::optional<Diagnosis> Diagnose(std::span<const std::string> lines, const Advice& advice) {
+  // Disk and memory explain what follows from them, wherever they stand.
+  for (const auto& line : lines) {
+    if (auto found = OutOfSomething(line, advice)) return found;
+  }
+  for (const auto& line : lines) {
+    if (auto found = MissingHeader(line, advice)) return found;
+    if (auto found = MissingProgram(line, advice)) return found;
+    if (auto found = KernelsOwn(line)) return found;
+  }
+  return std::nullopt;
+}
+
+}  // namespace kiln::build

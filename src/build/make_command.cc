@@ -1,0 +1,114 @@
+#include "build/make_command.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/strings.h"
+
+namespace kiln::build {
+namespace {
+
+constexpr std::array<std::string_view, 10> kOfOtherMakes = {
+    "MAKEFLAGS",    "MFLAGS",       "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT",
+    "MAKE_TERMERR", "GNUMAKEFLAGS", "MAKEFILES", "KBUILD_OUTPUT", "KBUILD_EXTMOD"};
+// These are given on the command line or decided here.
+constexpr std::array<std::string_view, 12> kDecided = {"ARCH",
+                                                       "CROSS_COMPILE",
+                                                       "LLVM",
+                                                       "O",
+                                                       "M",
+                                                       "LANGUAGE",
+                                                       "KBUILD_BUILD_HOST",
+                                                       "KBUILD_BUILD_TIMESTAMP",
+                                                       "LC_ALL",
+                                                       "KBUILD_BUILD_VERSION",
+                                                       "KBUILD_BUILD_USER",
+                                                       "LANG"};
+constexpr std::array<std::string_view, 10> kChanging = {
+    "KCFLAGS",    "KAFLAGS",      "KCPPFLAGS",   "KRUSTFLAGS",        "LOCALVERSION",
+    "HOSTCFLAGS", "HOSTCXXFLAGS", "HOSTLDFLAGS", "INSTALL_MOD_STRIP", "LLVM_IAS"};
+
+template <class Names>
+bool IsOneOf(std::string_view name, const Names& names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+}  // namespace
+
+bool IsVariable(std::string_view word) {
+  return !word.starts_with('-') && word.find('=') != std::string_view::npos;
+}
+
+Result<> CheckPath(std::string_view what, const std::string& path) {
+  if (path.find_first_of(" \t\n:") == std::string::npos) return {};
+  return MakeError(ErrorCode::kInvalidArgument,
+                   "{} {} has a blank or a colon in its path, and make can't work with that", what,
+                   Printable(path))
+      .Hint("move it, or reach it through a symbolic link without them (for the build folder: -O DIR)");
+}
+
+std::vector<std::string> BuildVariables(const config::Environment& environment) {
+  std::vector<std::string> lines;
+  for (const auto& [name, value] : environment) {
+    if (IsOneOf(name, kOfOtherMakes) || IsOneOf(name, kDecided)) continue;
+    if (IsOneOf(name, kChanging) || name.starts_with("KBUILD_")) lines.push_back(name + "=" + value);
+  }
+  return lines;
+}
+
+std::vector<std::string> MakeEnvironment(const MakeSetup& setup, const config::Environment& environment) {
+  std::vector<std::string> lines;
+  std::string path = "/usr/local/bin:/usr/bin:/bin";
+  for (const auto& [name, value] : environment) {
+    if (IsOneOf(name, kOfOtherMakes) || IsOneOf(name, kDecided)) continue;
+    if (name == "PATH")
+      path = value;
+    else
+      lines.push_back(name + "=" + value);
+  }
+  // depmod lies in sbin, which not every user has in PATH.
+  lines.push_back("PATH=" + path + ":/usr/sbin:/sbin");
+  lines.emplace_back("LANG=C");
+  lines.emplace_back("PYTHONDONTWRITEBYTECODE=1");  // The source stays clean.
+  lines.emplace_back("KBUILD_BUILD_TIMESTAMP=Sat Jan 1 00:00:00 UTC 2000");
+  lines.emplace_back("KBUILD_BUILD_USER=kiln");
+  lines.emplace_back("KBUILD_BUILD_HOST=kiln");
+  lines.emplace_back("KBUILD_BUILD_VERSION=1");
+  if (setup.jobserver) lines.push_back("MAKEFLAGS= -j " + setup.jobserver->Flag());
+  return lines;
+}
+
+sys::Command MakeCommand(const MakeSetup& setup, const std::vector<std::string>& words,
+                         const config::Environment& environment) {
+  sys::Command command;
+  command.argv = {"make",
+                  "-C",
+                  setup.source,
+                  "O=" + setup.folder,
+                  "ARCH=" + setup.arch,
+                  "--no-print-directory",
+                  "--output-sync=target"};
+  if (!setup.jobserver) command.argv.push_back(fmt::format("-j{}", setup.jobs));
+  const auto given = [&](std::string_view name) {
+    return std::ranges::any_of(setup.variables, [&](std::string_view word) {
+      return ConsumePrefix(word, name) && word.starts_with('=');
+    });
+  };
+  for (const auto& variable : setup.variables) {
+    if (!setup.ccache || !variable.starts_with("CC=")) command.argv.push_back(variable);
+  }
+  if (setup.ccache) {
+    command.argv.push_back("CC=ccache " + setup.cc);
+    if (!given("HOSTCC"))
+      command.argv.push_back(std::string("HOSTCC=ccache ") + (given("LLVM") ? setup.cc : std::string("gcc")));
+  }
+  command.argv.insert(command.argv.end(), words.begin(), words.end());
+  command.environment = MakeEnvironment(setup, environment);
+  if (setup.jobserver && setup.jobserver->fifo.empty()) {
+    command.descriptors = {{setup.jobserver->read, setup.jobserver->read},
+                           {setup.jobserver->write, setup.jobserver->write}};
+  }
+  return command;
+}
+
+}  // namespace kiln::build

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "build/jobs.h"
+#include "config/environment.h"
+#include "sys/process.h"
+
+namespace kiln::build {
+
+/// Everything that one build's calls of make share.
+struct MakeSetup {
+  std::string source;
+  std::string folder;                    ///< O=.
+  std::string arch;                      ///< ARCH=.
+  std::string cc;                        ///< "gcc".
+  std::vector<std::string> variables{};  ///< "LLVM=1", "W=1": in order.
+  bool ccache = false;                   ///< Put it before the compilers.
+  unsigned jobs = 1;                     ///< When no jobserver says so.
+  std::optional<Jobserver> jobserver{};
+};
+
+/// Pure. `make <words>` for this build: out of tree, reproducible (the same tree gives the same bytes
+/// whenever and by whomever it is built), output of one target in one piece.
+sys::Command MakeCommand(const MakeSetup& setup, const std::vector<std::string>& words,
+                         const config::Environment& environment);
+
+/// Pure. What of the caller's environment make sees: everything but what a make above us, or another build,
+/// put there; messages in English.
+std::vector<std::string> MakeEnvironment(const MakeSetup& setup, const config::Environment& environment);
+
+/// Pure. The variables of the environment that change what is built ("KCFLAGS=-O1"), sorted.
+std::vector<std::string> BuildVariables(const config::Environment& environment);
+
+/// Whether a word after "--" is a make variable ("W=1"), an option ("-k"), or else a target ("fs/ext4/").
+bool IsVariable(std::string_view word);
+
+/// Nothing when Kbuild can work with the path: it refuses blanks and colons.
+Result<> CheckPath(std::string_view what, const std::string& path);
+
+}  // namespace kiln::build

@@ -1,0 +1,80 @@
+#include "build/make_command.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "golden.h"
+
+namespace kiln::build {
+namespace {
+
+bool Has(const std::vector<std::string>& lines, std::string_view line) {
+  return std::ranges::find(lines, line) != lines.end();
+}
+
+TEST(MakeCommandTest, IsOutOfTreeAndReproducible) {
+  const MakeSetup setup{.source = "/src",
+                        .folder = "/out",
+                        .arch = "x86_64",
+                        .cc = "gcc",
+                        .variables = {"W=1"},
+                        .ccache = true,
+                        .jobs = 6};
+  const auto command = MakeCommand(setup, {"bzImage", "modules"}, {{"PATH", "/bin"}, {"HOME", "/h"}});
+  testing_support::ExpectGolden("build/make-command.txt", Join(command.argv, "\n") + "\n---\n" +
+                                                              Join(*command.environment, "\n") + "\n");
+}
+
+TEST(MakeCommandTest, WhatAnotherMakeLeftInTheEnvironmentDoesNotMatter) {
+  const config::Environment environment = {{"MAKEFLAGS", "w -- W=1"}, {"MAKELEVEL", "1"},
+                                           {"KBUILD_OUTPUT", "/x"},   {"ARCH", "arm"},
+                                           {"LC_ALL", "de_DE"},       {"KCFLAGS", "-O1"}};
+  const auto lines = MakeEnvironment({}, environment);
+  for (const auto& line : lines) {
+    EXPECT_FALSE(line.starts_with("MAKE") || line.starts_with("KBUILD_OUTPUT") || line.starts_with("ARCH") ||
+                 line.starts_with("LC_ALL"))
+        << line;
+  }
+  EXPECT_TRUE(Has(lines, "KCFLAGS=-O1"));
+  EXPECT_EQ(BuildVariables(environment), std::vector<std::string>{"KCFLAGS=-O1"});
+}
+
+TEST(MakeCommandTest, AJobserverTakesThePlaceOfJobs) {
+  const MakeSetup setup{.source = "/s",
+                        .folder = "/o",
+                        .arch = "arm64",
+                        .cc = "gcc",
+                        .jobs = 6,
+                        .jobserver = Jobserver{.read = 3, .write = 4, .fifo = {}}};
+  const auto command = MakeCommand(setup, {}, {});
+  EXPECT_FALSE(Has(command.argv, "-j6"));
+  EXPECT_TRUE(Has(*command.environment, "MAKEFLAGS= -j --jobserver-auth=3,4"));
+  EXPECT_EQ(command.descriptors, (std::vector<std::pair<int, int>>{{3, 3}, {4, 4}}));
+}
+
+TEST(MakeCommandTest, CcacheGoesBeforeTheCompilerThatWasGiven) {
+  const MakeSetup setup{.source = "/s",
+                        .folder = "/o",
+                        .arch = "x86_64",
+                        .cc = "clang-19",
+                        .variables = {"LLVM=-19", "CC=clang-19"},
+                        .ccache = true};
+  const auto argv = MakeCommand(setup, {}, {}).argv;
+  EXPECT_TRUE(Has(argv, "CC=ccache clang-19"));
+  EXPECT_FALSE(Has(argv, "CC=clang-19"));
+  EXPECT_TRUE(Has(argv, "HOSTCC=ccache clang-19"));
+}
+
+TEST(CheckPathTest, RefusesWhatMakeCannotRead) {
+  EXPECT_TRUE(CheckPath("the tree", "/a/b"));
+  for (const char* path : {"/a b", "/a:b", "/a\nb"}) {
+    const auto checked = CheckPath("the tree", path);
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidArgument);
+  }
+}
+
+}  // namespace
+}  // namespace kiln::build

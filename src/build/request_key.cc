@@ -1,0 +1,115 @@
+#include "build/request_key.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "build/make_command.h"
+#include "kernel/builds.h"
+#include "store/hasher.h"
+#include "sys/files.h"
+
+namespace kiln::build {
+namespace {
+
+// Goes up when a build of the same things would be kept in another form.
+constexpr uint64_t kSchema = 1;
+
+void AddVariables(store::Hasher& hasher, const std::vector<std::string>& variables) {
+  for (const auto& variable : variables) hasher.Add("variable", variable);
+}
+
+bool DecidesConfiguration(std::string_view path) {
+  const std::string_view name = sys::BaseName(path);
+  return name.starts_with("Kconfig") || path == "Makefile" || name.ends_with(".config") ||
+         path.find("/configs/") != std::string_view::npos || path.starts_with("scripts/");
+}
+
+}  // namespace
+
+Result<kconfig::ProfilePlan> PlanOf(const Request& request) {
+  kconfig::ProfilePlan plan = KILN_TRY(kconfig::ResolveProfiles(request.profiles, request.own));
+  if (!request.config.empty()) plan.base = KILN_TRY(kconfig::ParseBase(request.config));
+  using Kind = kconfig::FragmentSource::Kind;
+  for (const auto& path : request.fragments)
+    plan.fragments.push_back({.kind = Kind::kFile, .value = path, .name = path});
+  for (const auto& text : request.set) {
+    const auto assignment = KILN_TRY(kconfig::ParseAssignment(text), "--set");
+    plan.fragments.push_back({.kind = Kind::kText,
+                              .value = kconfig::AssignmentText(assignment.symbol, assignment.value) + "\n",
+                              .name = "--set " + text});
+  }
+  return plan;
+}
+
+MakeWords SortWords(const std::vector<std::string>& words) {
+  MakeWords sorted;
+  for (const auto& word : words)
+    (word.starts_with('-') ? sorted.options
+     : IsVariable(word)    ? sorted.variables
+                           : sorted.targets)
+        .push_back(word);
+  return sorted;
+}
+
+Result<std::string> RequestKey(const std::string& tree_hash, const kconfig::ProfilePlan& plan,
+                               const std::string& distribution_config, const Toolchain& toolchain,
+                               const std::string& arch, const std::vector<std::string>& variables,
+                               bool strip) {
+  store::Hasher hasher;
+  hasher.Add("schema", kSchema).Add("tree", tree_hash).Add("toolchain", toolchain.identity).Add("arch", arch);
+  hasher.Add("strip", uint64_t{strip}).Add("base", static_cast<uint64_t>(plan.base.kind));
+  for (const auto& target : plan.base.targets) hasher.Add("target", target);
+  if (plan.base.kind == kconfig::Base::Kind::kFile)
+    KILN_TRY(hasher.AddFile("base file", plan.base.file), "reading the configuration {}",
+             Printable(plan.base.file));
+  if (plan.base.kind == kconfig::Base::Kind::kDistribution) hasher.Add("base file", distribution_config);
+  for (const auto& fragment : plan.fragments) {
+    hasher.Add("fragment", static_cast<uint64_t>(fragment.kind));
+    if (fragment.kind == kconfig::FragmentSource::Kind::kFile)
+      KILN_TRY(hasher.AddFile("text", fragment.value), "reading the fragment {}", Printable(fragment.value));
+    else
+      hasher.Add("text", fragment.value);
+  }
+  AddVariables(hasher, variables);
+  return hasher.Hex();
+}
+
+std::string ConfigureKey(const Listing& listing, const kconfig::LoadedPlan& plan, const Toolchain& toolchain,
+                         const std::string& arch, const std::vector<std::string>& variables) {
+  store::Hasher hasher;
+  hasher.Add("schema", kSchema).Add("toolchain", toolchain.identity).Add("arch", arch);
+  hasher.Add("base", plan.plan.base.Text())
+      .Add("base text", plan.base_text)
+      .Add("fragments", plan.FragmentText());
+  for (const auto& file : listing.files) {
+    if (!DecidesConfiguration(file.path)) continue;
+    hasher.Add("path", file.path);
+    hasher.Add("content", {reinterpret_cast<const char*>(file.content.data()), file.content.size()});
+  }
+  AddVariables(hasher, variables);
+  return hasher.Hex();
+}
+
+std::string BuildKey(const std::string& tree_hash, const std::string& config, const Toolchain& toolchain,
+                     const std::string& arch, const std::vector<std::string>& variables, bool strip,
+                     const std::string& commit) {
+  store::Hasher hasher;
+  hasher.Add("schema", kSchema)
+      .Add("tree", tree_hash)
+      .Add("config", config)
+      .Add("toolchain", toolchain.identity);
+  hasher.Add("arch", arch).Add("strip", uint64_t{strip}).Add("commit", commit);
+  AddVariables(hasher, variables);
+  return hasher.Hex();
+}
+
+size_t GuessSteps(std::string_view config) {
+  size_t enabled = 0;
+  for (const auto line : SplitLines(config)) {
+    if (line.ends_with("=y") || line.ends_with("=m")) ++enabled;
+  }
+  // From builds of 6.1 between tinyconfig and a distribution's configuration.
+  return 300 + enabled * 5 / 4;
+}
+
+}  // namespace kiln::build

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "sys/process.h"
+
+namespace kiln::build {
+
+/// What kiln knows of an architecture that it builds.
+struct Arch {
+  std::string_view name;          ///< As --arch and make's ARCH have it.
+  std::string_view source;        ///< The folder below arch/ (SRCARCH).
+  std::string_view image_target;  ///< "bzImage".
+  std::string_view image;         ///< Below the build folder: "arch/x86/boot/bzImage".
+  std::string_view machine;       ///< uname -m of a host of its own.
+  std::string_view prefix;        ///< Of the usual cross compiler: "aarch64-linux-gnu-".
+};
+/// Nothing when kiln does not build it.
+const Arch* FindArch(std::string_view name);
+std::vector<std::string> ArchNames();
+/// uname -m of this host.
+std::string HostMachine();
+
+/// Which compiler is wanted.
+struct ToolchainRequest {
+  std::string llvm;                      ///< "1", "-19", a path prefix with "/" at its end; empty: GNU tools.
+  std::string cross_compile;             ///< CROSS_COMPILE; empty: the arch's own where the host is another.
+  std::vector<std::string> variables{};  ///< make variables that were given: "CC=gcc-11" counts.
+};
+
+/// The compiler and its tools, identified.
+struct Toolchain {
+  std::string cc;                        ///< As make gets it: "gcc", "aarch64-linux-gnu-gcc", "clang-19".
+  std::string description;               ///< "gcc (Debian 12.2.0-14) 12.2.0": the first line of --version.
+  std::string identity;                  ///< A hash of the versions and the programs' files.
+  std::vector<std::string> variables{};  ///< For make: "LLVM=1", "CROSS_COMPILE=aarch64-linux-gnu-".
+};
+
+/// Pure. Names the programs: make variables, the compiler and what goes with it.
+struct ToolNames {
+  std::string cc;
+  std::string linker;
+  std::string assembler;
+  std::vector<std::string> variables{};
+};
+ToolNames NameTools(const Arch& arch, const ToolchainRequest& request, std::string_view host_machine);
+
+/// Puts a command where the toolchain is: as it is, or into a container.
+using Wrap = std::function<sys::Command(const sys::Command&)>;
+
+/// Asks the compiler, linker and assembler who they are. `files` says whether their files can be looked at
+/// from here (they can't in an image). A compiler that is not there is kNotFound.
+Result<Toolchain> IdentifyToolchain(const ToolNames& names, sys::Spawner& spawner, const Wrap& wrap,
+                                    const std::vector<std::string>& environment, bool files,
+                                    std::string_view where);
+
+}  // namespace kiln::build

@@ -1,0 +1,2 @@
+#include <linux/tiny.h>
+int one(int x) { return x + 1; }

@@ -1,0 +1,2 @@
+#include <linux/tiny.h>
+int two(int x) { return x + 2; }
