@@ -1,6 +1,7 @@
 #include "cli/spec.h"
 
 #include "base/strings.h"
+#include "cli/spec_kconfig.h"
 #include "config/schema.h"
 
 namespace kiln::cli {
@@ -250,7 +251,8 @@ constexpr Example kBuildExamples[] = {
     {"kiln build -- W=1 fs/ext4/", "arguments for make: one folder, more warnings"},
     {"kiln build --watch -- kiln run -- ./test.sh", "build and test again at every save"},
 };
-constexpr Example kBuildListExamples[] = {{"kiln build list", "each with its profile, commit, size and tree"}};
+constexpr Example kBuildListExamples[] = {
+    {"kiln build list", "each with its profile, commit, size and tree"}};
 constexpr OptionSpec kBuildShowOptions[] = {
     {.names = "--path", .doc = "Print the folder alone, for scripts"},
     kJson,
@@ -274,7 +276,10 @@ constexpr OptionSpec kContainerOptions[] = {
      .takes_path = true},
 };
 constexpr OptionSpec kContainerUpOptions[] = {
-    {.names = "--in", .placeholder = "IMAGE", .doc = "Image or root folder with the toolchain", .takes_path = true},
+    {.names = "--in",
+     .placeholder = "IMAGE",
+     .doc = "Image or root folder with the toolchain",
+     .takes_path = true},
     {.names = "--tree,-t",
      .placeholder = "DIR",
      .doc = "Source tree (default: the one at or above the current folder)",
@@ -286,7 +291,8 @@ constexpr Example kContainerExecExamples[] = {
     {"kiln container exec -- gcc --version", "one command in it"},
     {"kiln container exec", "a shell in it"},
 };
-constexpr Example kContainerReloadExamples[] = {{"kiln container reload", "end it and start it from its image"}};
+constexpr Example kContainerReloadExamples[] = {
+    {"kiln container reload", "end it and start it from its image"}};
 constexpr Example kContainerDownExamples[] = {{"kiln container down", "end it"}};
 
 constexpr Example kConfigExamples[] = {
@@ -401,10 +407,11 @@ constexpr CommandSpec kCommands[] = {
     {.name = "build",
      .operands_text = "[--] [MAKE-ARG...]",
      .summary = "build a kernel from its source tree",
-     .description = "Configures and builds out of tree, and keeps the result under what it was made of: the "
-                    "state of the tree, the configuration, the toolchain. What was built before, on any branch, is "
-                    "found at once. The source tree stays as it is. kiln run then boots the newest build of the "
-                    "tree.",
+     .description =
+         "Configures and builds out of tree, and keeps the result under what it was made of: the "
+         "state of the tree, the configuration, the toolchain. What was built before, on any branch, is "
+         "found at once. The source tree stays as it is. kiln run then boots the newest build of the "
+         "tree.",
      .operands = Operands::kCommand,
      .options = kBuildOptions,
      .examples = kBuildExamples},
@@ -431,8 +438,9 @@ constexpr CommandSpec kCommands[] = {
     {.name = "container up",
      .operands_text = "",
      .summary = "keep a container with a toolchain running",
-     .description = "For interactive work in a tree: the source is mounted read-only, its build folders and ccache "
-                    "can be written. kiln build --in IMAGE needs none of this.",
+     .description =
+         "For interactive work in a tree: the source is mounted read-only, its build folders and ccache "
+         "can be written. kiln build --in IMAGE needs none of this.",
      .options = kContainerUpOptions,
      .examples = kContainerUpExamples},
     {.name = "container exec",
@@ -454,6 +462,74 @@ constexpr CommandSpec kCommands[] = {
      .description = "What was written below its mounts stays.",
      .options = kContainerOptions,
      .examples = kContainerDownExamples},
+    {.name = "kconfig why",
+     .operands_text = "SYMBOL[=VALUE]",
+     .summary = "say why a configuration symbol is as it is",
+     .description =
+         "Reads the tree's Kconfig files: type, prompt, dependencies with their values, who selects it, "
+         "and what to set so that it gets another value.",
+     .operands = Operands::kOne,
+     .options = spec_kconfig::kLook,
+     .examples = spec_kconfig::kWhyExamples},
+    {.name = "kconfig check",
+     .operands_text = "FRAGMENT...",
+     .summary = "say what of config fragments did not stick, and why",
+     .description = "Ends with 1 when something of them is not in the configuration.",
+     .operands = Operands::kFiles,
+     .options = spec_kconfig::kLook,
+     .examples = spec_kconfig::kCheckFragmentExamples},
+    {.name = "kconfig set",
+     .operands_text = "SYMBOL=VALUE...",
+     .summary = "set symbols, and what they depend on",
+     .description =
+         "Finds the further assignments that are needed, proves them with the tree's own configurator "
+         "and writes the configuration, or says why it can't be and writes nothing.",
+     .operands = Operands::kWords,
+     .options = spec_kconfig::kSet,
+     .examples = spec_kconfig::kSetExamples},
+    {.name = "kconfig min",
+     .operands_text = "",
+     .summary = "print the smallest fragment that gives this configuration",
+     .description = "Proven by running the tree's own configurator. Ends with 1 when no fragment does.",
+     .options = spec_kconfig::kMin,
+     .examples = spec_kconfig::kMinExamples},
+    {.name = "kconfig search",
+     .operands_text = "WORD...",
+     .summary = "find configuration symbols by name, prompt and help",
+     .description = "With each one's value now and where it is defined.",
+     .operands = Operands::kWords,
+     .options = spec_kconfig::kSearch,
+     .examples = spec_kconfig::kSearchExamples},
+    {.name = "kconfig diff",
+     .operands_text = "OLD NEW",
+     .summary = "compare two configurations",
+     .description = "Ends with 1 when they differ.",
+     .operands = Operands::kFiles,
+     .options = spec_kconfig::kDiff,
+     .examples = spec_kconfig::kConfigDiffExamples},
+    {.name = "profile list",
+     .operands_text = "",
+     .summary = "list the profiles that configure kernels",
+     .description = "Those of kiln.toml ([build.profile.NAME]) and the built-in ones (docs/profiles.md).",
+     .options = spec_kconfig::kProfileList,
+     .examples = spec_kconfig::kProfileListExamples},
+    {.name = "profile show",
+     .operands_text = "NAME[,NAME...]",
+     .summary = "show what a stack of profiles asks for",
+     .description =
+         "With --resolve the whole configuration that it gives for the tree here; what did not stick is "
+         "explained on stderr.",
+     .operands = Operands::kWords,
+     .options = spec_kconfig::kProfile,
+     .examples = spec_kconfig::kProfileShowExamples},
+    {.name = "profile diff",
+     .operands_text = "A B",
+     .summary = "compare two stacks of profiles",
+     .description =
+         "What they ask for; with --tree or --resolve what comes of it. Ends with 1 when they differ.",
+     .operands = Operands::kWords,
+     .options = spec_kconfig::kProfile,
+     .examples = spec_kconfig::kProfileDiffExamples},
     {.name = "doctor",
      .operands_text = "",
      .summary = "find out what this host can do",
@@ -462,6 +538,14 @@ constexpr CommandSpec kCommands[] = {
                     "lack how to mend it.",
      .options = kJsonOnly,
      .examples = kDoctorExamples},
+    {.name = "doctor rust",
+     .operands_text = "",
+     .summary = "find out whether this tree can be built with Rust",
+     .description =
+         "What its rustavailable target wants of rustc, bindgen, libclang and the sources of core, what "
+         "is there, and how to get the rest.",
+     .options = spec_kconfig::kRust,
+     .examples = spec_kconfig::kRustExamples},
     {.name = "config",
      .operands_text = "[KEY]",
      .summary = "show every setting and where its value came from",
