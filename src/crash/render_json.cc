@@ -16,6 +16,21 @@ Json FrameJson(const Frame& frame) {
   if (!frame.file.empty()) out["file"] = ToValidUtf8(frame.file);
   if (frame.is_inline) out["inline"] = true;
   if (frame.unreliable) out["unreliable"] = true;
+  if (frame.is_pc) out["pc"] = true;
+  return out;
+}
+
+Json InstructionJson(const Instruction& one) {
+  Json out = {{"address", one.address}, {"bytes", one.bytes}, {"text", ToValidUtf8(one.text)}};
+  if (!one.target.empty()) out["target"] = ToValidUtf8(one.target);
+  if (!one.source.empty()) out["source"] = ToValidUtf8(one.source);
+  if (one.is_here) out["here"] = true;
+  return out;
+}
+
+Json Texts(const std::vector<std::string>& texts) {
+  Json out = Json::array();
+  for (const auto& text : texts) out.push_back(ToValidUtf8(text));
   return out;
 }
 
@@ -50,6 +65,10 @@ std::string detail::ReportJson(const Report& report, std::string_view log) {
     for (const auto& frame : stack.frames) frames.push_back(FrameJson(frame));
     out["stacks"].push_back({{"heading", ToValidUtf8(stack.heading)}, {"frames", std::move(frames)}});
   }
+  out["instructions"] = Json::array();
+  for (const auto& one : report.instructions) out["instructions"].push_back(InstructionJson(one));
+  out["symbol_files"] = Texts(report.symbol_files);
+  out["notes"] = Texts(report.notes);
   out["line"] = report.first_line + 1;
   out["offset"] = report.begin;
   out["time_s"] =
