@@ -181,7 +181,8 @@ Result<int> GroupCommand(Context& context, const Parsed& parsed, bool json) {
   for (size_t i = 0; i < logs.size(); ++i) {
     progress.Show(fmt::format("{} of {} logs", i + 1, logs.size()));
     Gatherer gatherer(groups, logs[i]);
-    const auto counts = ReadReports(sys::JoinPath(folder, logs[i]), gatherer, nullptr, [] { return Result<>(); });
+    const auto counts =
+        ReadReports(sys::JoinPath(folder, logs[i]), gatherer, nullptr, [] { return Result<>(); });
     if (!counts || (!gatherer.any() && !counts->read.is_text)) {
       progress.Clear();
       context.log.Warning("{}", counts ? NoText(logs[i]).Text() : counts.error().Text());

@@ -19,9 +19,19 @@ Result<std::unique_ptr<CrashSymbols>> CrashSymbols::Create(const Context& contex
   for (const auto& path : parsed.All("--modules")) options.sources.modules.push_back(absolute(path));
   for (const auto& path : parsed.All("--debug-dir")) options.sources.debug_folders.push_back(absolute(path));
   options.sources.debuginfod = config::FindNonEmpty(context.environment, "DEBUGINFOD_URLS").has_value();
+  if (parsed.Has("--tree")) options.sources.tree = absolute(parsed.Last("--tree"));
   options.any_kernel = parsed.Has("--any-kernel");
   std::unique_ptr<CrashSymbols> symbols(new CrashSymbols(context, std::move(options)));
   KILN_TRY(symbols->symbolizer_.CheckNamed());
+  if (parsed.Has("--since") && !parsed.Has("--tree"))
+    return MakeError(ErrorCode::kInvalidArgument, "--since needs the tree whose history it means")
+        .Hint("add --tree DIR, a git clone of the kernel");
+  if (parsed.Has("--tree")) {
+    symbols->tree_.emplace(
+        blame::BlameOptions{.tree = absolute(parsed.Last("--tree")), .since = parsed.Last("--since")},
+        symbols->spawner_, context.clock);
+    KILN_TRY(symbols->tree_->Check());
+  }
   return symbols;
 }
 

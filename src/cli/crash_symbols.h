@@ -1,8 +1,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/result.h"
+#include "blame/tree.h"
 #include "cli/context.h"
 #include "console/record.h"
 #include "crash/report.h"
@@ -15,7 +17,7 @@
 
 namespace kiln::cli {
 
-/// Symbols for the reports of `kiln crash`, as its options say.
+/// Symbols for the reports of `kiln crash`, and who is to blame, as its options say.
 class CrashSymbols {
  public:
   /// Errors: a file or folder that was named cannot be used.
@@ -23,7 +25,10 @@ class CrashSymbols {
 
   /// Every line of the log, before the reports that it makes.
   void Read(std::string_view line) { facts_.Read(line); }
-  void Symbolize(crash::Report& report) { symbolizer_.Symbolize(report, facts_); }
+  void Symbolize(crash::Report& report) {
+    symbolizer_.Symbolize(report, facts_);
+    if (tree_) tree_->Blame(report);
+  }
 
  private:
   CrashSymbols(const Context& context, symbolize::SymbolizeOptions options);
@@ -34,6 +39,7 @@ class CrashSymbols {
   symbolize::ObjectStore objects_;
   symbolize::Symbolizer symbolizer_;
   symbolize::LogFacts facts_;
+  std::optional<blame::Tree> tree_;
 };
 
 /// Hands records to a sink, and their text to the symbols, where there are any.

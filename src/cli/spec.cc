@@ -164,6 +164,15 @@ constexpr OptionSpec kCrashOptions[] = {
     {.names = "--any-kernel",
      .doc = "Use a vmlinux that is not the log's kernel all the same",
      .group = "Symbols"},
+    {.names = "--tree",
+     .placeholder = "DIR",
+     .doc = "Ask this kernel tree for maintainers, the last change of the guilty line, and fixes",
+     .group = "Blame",
+     .takes_path = true},
+    {.names = "--since",
+     .placeholder = "REV",
+     .doc = "With --tree: list commits since this good version that may be the culprit",
+     .group = "Blame"},
     {.names = "--no-symbols", .doc = "Show what the log says and look for nothing", .group = "Symbols"},
 };
 constexpr Example kCrashExamples[] = {
@@ -172,6 +181,7 @@ constexpr Example kCrashExamples[] = {
     {"kiln crash --titles *.log.gz", "only the titles; packed logs are opened"},
     {"kiln crash --format email console.log", "a report to send to a kernel list"},
     {"kiln crash --vmlinux ./vmlinux --modules . console.log", "with file and line of every frame"},
+    {"kiln crash --tree ~/src/linux --since v6.1 console.log", "who to ask, and which commits to look at"},
     {"kiln crash --group logs/", "which bugs a folder of logs shows, and how often"},
     {"kiln crash --json console.log | jq -r '.reports[].fingerprint'", "as data"},
 };

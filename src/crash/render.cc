@@ -118,6 +118,34 @@ std::string InstructionText(const Report& report, std::string_view indent, bool 
   return out;
 }
 
+std::string CommitText(const Commit& commit) {
+  return fmt::format("{} {} (\"{}\", {})", Printable(commit.date), Printable(commit.id),
+                     Printable(commit.subject), Printable(commit.author));
+}
+
+// What is known of the tree and its history, in lines of "what: ...".
+std::string BlameText(const Report& report, std::string_view indent) {
+  if (!report.blame) return {};
+  const Blame& blame = *report.blame;
+  std::string out;
+  const auto add = [&](std::string_view what, std::string_view text) {
+    out += fmt::format("{}{:<12} {}\n", indent, what, text);
+  };
+  if (!blame.line.empty()) add("line", Printable(blame.line));
+  if (blame.last_change) add("last change", CommitText(*blame.last_change));
+  for (const auto& commit : blame.fixes) {
+    add("perhaps fixed", CommitText(commit));
+    add("", "  " + Printable(commit.why));
+  }
+  for (const auto& commit : blame.suspects) {
+    add("suspect", CommitText(commit));
+    add("", "  " + Printable(commit.why));
+  }
+  for (const auto& who : blame.maintainers) add("ask", Printable(who));
+  for (const auto& note : blame.notes) add("beware", Printable(note));
+  return out;
+}
+
 std::string Text(const Report& report, const RenderOptions& options) {
   std::string out = Printable(report.title) + "\n";
   for (const Fact& fact : Facts(report, options)) out += fmt::format("  {:<12} {}\n", fact.label, fact.value);
@@ -132,6 +160,7 @@ std::string Text(const Report& report, const RenderOptions& options) {
   if (shown < report.stacks.size())
     out += fmt::format("\n... {} more stacks\n", report.stacks.size() - shown);
   if (options.full && !report.registers.empty()) out += "\nRegisters:\n" + RegisterText(report);
+  if (const std::string blame = BlameText(report, "  "); !blame.empty()) out += "\nBlame:\n" + blame;
   const bool code_shown = !report.stacks.empty() && IsPlaceOfCrash(report.stacks[0]);
   if (!report.instructions.empty() && !code_shown)
     out += "\nCode:\n" + InstructionText(report, "  ", options.full);
@@ -172,6 +201,7 @@ std::string Markdown(const Report& report, const RenderOptions& options) {
     out += "\nCode:\n\n" + Fenced(InstructionText(report, "", true));
   else if (!report.code.empty())
     out += "\n" + Fenced("Code: " + Printable(report.code));
+  if (const std::string blame = BlameText(report, ""); !blame.empty()) out += "\nBlame:\n\n" + Fenced(blame);
   out += "\n<details><summary>The whole message</summary>\n\n" + Fenced(Printable(report.text)) +
          "\n</details>\n";
   return out;
@@ -201,9 +231,19 @@ std::string Email(const Report& report, const RenderOptions&) {
   if (!out.ends_with('\n')) out += '\n';
   if (!report.instructions.empty())
     out += "\nCode around the instruction pointer:\n\n" + InstructionText(report, "", true);
-  if (!report.guilty_file.empty())
+  if (report.blame &&
+      (report.blame->last_change || !report.blame->suspects.empty() || !report.blame->fixes.empty())) {
+    Report history = report;
+    history.blame->maintainers.clear();
+    out += "\nFrom the tree's history:\n\n" + BlameText(history, "");
+  }
+  if (report.blame && !report.blame->maintainers.empty()) {
+    out += "\nTo:\n";
+    for (const auto& who : report.blame->maintainers) out += "  " + Printable(who) + "\n";
+  } else if (!report.guilty_file.empty()) {
     out += fmt::format("\nWho should get this: scripts/get_maintainer.pl -f {}\n",
                        Printable(report.guilty_file));
+  }
   return out;
 }
 
@@ -255,6 +295,7 @@ std::string Html(const Report& report, const RenderOptions& options) {
     out += Folded("Code", InstructionText(report, "", true), true);
   else if (!report.code.empty())
     out += Folded("Code", Printable(report.code));
+  if (const std::string blame = BlameText(report, ""); !blame.empty()) out += Folded("Blame", blame, true);
   out += Folded("The whole message", Printable(report.text));
   return out + "</section>\n";
 }

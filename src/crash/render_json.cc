@@ -34,6 +34,27 @@ Json Texts(const std::vector<std::string>& texts) {
   return out;
 }
 
+Json CommitJson(const Commit& commit) {
+  return {{"id", commit.id},
+          {"subject", ToValidUtf8(commit.subject)},
+          {"author", ToValidUtf8(commit.author)},
+          {"date", commit.date},
+          {"why", ToValidUtf8(commit.why)}};
+}
+
+Json BlameJson(const Blame& blame) {
+  Json suspects = Json::array();
+  for (const auto& commit : blame.suspects) suspects.push_back(CommitJson(commit));
+  Json fixes = Json::array();
+  for (const auto& commit : blame.fixes) fixes.push_back(CommitJson(commit));
+  return {{"line", Text(blame.line)},
+          {"last_change", blame.last_change ? CommitJson(*blame.last_change) : Json(nullptr)},
+          {"maintainers", Texts(blame.maintainers)},
+          {"suspects", std::move(suspects)},
+          {"fixes", std::move(fixes)},
+          {"notes", Texts(blame.notes)}};
+}
+
 }  // namespace
 
 std::string detail::ReportJson(const Report& report, std::string_view log) {
@@ -69,6 +90,7 @@ std::string detail::ReportJson(const Report& report, std::string_view log) {
   for (const auto& one : report.instructions) out["instructions"].push_back(InstructionJson(one));
   out["symbol_files"] = Texts(report.symbol_files);
   out["notes"] = Texts(report.notes);
+  out["blame"] = report.blame ? BlameJson(*report.blame) : Json(nullptr);
   out["line"] = report.first_line + 1;
   out["offset"] = report.begin;
   out["time_s"] =

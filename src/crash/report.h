@@ -19,9 +19,9 @@ struct Frame {
   std::string file;    ///< "fs/exec.c:123" where the log was symbolized.
   bool is_inline = false;
   bool unreliable =
-      false;  ///< Marked "? " or "(unreliable)": found on the stack, perhaps never called from here.
-  bool is_pc = false;    ///< Where the CPU was, not where a call returns to.
-  size_t line = 0;       ///< Which line of Report::text it stands on, counted from 0.
+      false;           ///< Marked "? " or "(unreliable)": found on the stack, perhaps never called from here.
+  bool is_pc = false;  ///< Where the CPU was, not where a call returns to.
+  size_t line = 0;     ///< Which line of Report::text it stands on, counted from 0.
 };
 
 /// A run of frames and what the kernel called it.
@@ -42,10 +42,10 @@ struct Instruction {
 
 /// A commit, and why it is of interest.
 struct Commit {
-  std::string id;       ///< Twelve hex digits.
+  std::string id;  ///< Twelve hex digits.
   std::string subject;
   std::string author;
-  std::string date;     ///< "2026-03-01".
+  std::string date;  ///< "2026-03-01".
   std::string why;
 };
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/strings.h"
@@ -42,6 +43,34 @@ bool IsCodeSymbol(const GElf_Sym& symbol, std::string_view name) {
   return !name.empty() && name[0] != '$' && !name.starts_with(".L") && !name.starts_with("L0");
 }
 
+// What stands before the tree's own part of paths. One is told by init/main.c; where other folders hold files
+// of the same tree (a build folder beside the sources), by their being named alike.
+std::vector<std::string> SourceBases(const std::vector<std::string>& files) {
+  constexpr std::string_view kMain = "/init/main.c";
+  constexpr size_t kMostBases = 8;
+  std::vector<std::string> bases;
+  for (const std::string& file : files) {
+    if (bases.empty() && file.ends_with(kMain))
+      bases.push_back(file.substr(0, file.size() - kMain.size() + 1));
+  }
+  if (bases.empty()) return bases;
+  std::set<std::string_view> folders;
+  for (const std::string_view file : files) {
+    if (file.starts_with(bases[0])) folders.insert(sys::DirName(file.substr(bases[0].size())));
+  }
+  for (const std::string_view file : files) {
+    const auto covered = [&](const std::string& base) { return file.starts_with(base); };
+    if (std::ranges::any_of(bases, covered) || bases.size() >= kMostBases) continue;
+    for (size_t at = file.find('/'); at != std::string_view::npos; at = file.find('/', at + 1)) {
+      const std::string_view inside = file.substr(at + 1);
+      if (inside.find('/') == std::string_view::npos || !folders.contains(sys::DirName(inside))) continue;
+      bases.emplace_back(file.substr(0, at + 1));
+      break;
+    }
+  }
+  return bases;
+}
+
 }  // namespace
 
 struct DebugReader::State {
@@ -64,7 +93,7 @@ struct DebugReader::State {
   Result<> Start();
   ObjectFacts Facts();
   std::vector<std::pair<SymbolIndex::SymbolRow, std::string>> Symbols();
-  std::vector<SymbolIndex::RangeRow> UnitRanges(std::string& source_base);
+  std::vector<SymbolIndex::RangeRow> UnitRanges(std::vector<std::string>& source_bases);
   std::string NameOf(Dwarf_Die& die) const {
     const char* text = lib.dwarf_diename(&die);
     return text == nullptr ? std::string() : std::string(text);
@@ -157,8 +186,7 @@ std::vector<std::pair<SymbolIndex::SymbolRow, std::string>> DebugReader::State::
     GElf_Sym symbol{};
     GElf_Addr address = 0;
     GElf_Word section = 0;
-    const char* text =
-        lib.dwfl_module_getsym_info(module, i, &symbol, &address, &section, nullptr, nullptr);
+    const char* text = lib.dwfl_module_getsym_info(module, i, &symbol, &address, &section, nullptr, nullptr);
     if (text == nullptr || !IsCodeSymbol(symbol, text) || section == SHN_UNDEF || section == SHN_ABS)
       continue;
     auto known = sections.find(section);
@@ -188,32 +216,30 @@ std::vector<std::pair<SymbolIndex::SymbolRow, std::string>> DebugReader::State::
     } else if (out[i + 1].first.address != row.address) {
       next = out[i + 1].first.address;
     }
-    row.extent = static_cast<uint32_t>(std::min<uint64_t>(next > row.address ? next - row.address : 0, UINT32_MAX));
+    row.extent =
+        static_cast<uint32_t>(std::min<uint64_t>(next > row.address ? next - row.address : 0, UINT32_MAX));
   }
   return out;
 }
 
-std::vector<SymbolIndex::RangeRow> DebugReader::State::UnitRanges(std::string& source_base) {
+std::vector<SymbolIndex::RangeRow> DebugReader::State::UnitRanges(std::vector<std::string>& source_bases) {
   std::vector<SymbolIndex::RangeRow> out;
   if (dwarf == nullptr) return out;
+  std::vector<std::string> files;
   Dwarf_CU* unit = nullptr;
-  size_t seen = 0;
   Dwarf_Die die{};
   Dwarf_Die split{};
   uint8_t type = 0;
-  while (seen++ < kMaxUnits &&
-         lib.dwarf_get_units(dwarf, unit, &unit, nullptr, &type, &die, &split) == 0) {
+  for (size_t seen = 0; seen < kMaxUnits; ++seen) {
+    if (lib.dwarf_get_units(dwarf, unit, &unit, nullptr, &type, &die, &split) != 0) break;
     if (type != DW_UT_compile && type != DW_UT_skeleton) continue;
     const uint64_t offset = lib.dwarf_dieoffset(&die);
-    for (const auto& [low, high] : RangesOf(die)) out.push_back({.low = low, .high = high, .unit = offset});
-    if (!source_base.empty()) continue;
-    constexpr std::string_view kMain = "init/main.c";
-    std::string main_file = NameOf(die);
-    if (!main_file.ends_with(kMain)) continue;
-    main_file = sys::AbsolutePath(main_file, TextOf(die, DW_AT_comp_dir));
-    if (main_file.ends_with("/init/main.c"))
-      source_base = main_file.substr(0, main_file.size() - kMain.size());
+    const auto ranges = RangesOf(die);
+    for (const auto& [low, high] : ranges) out.push_back({.low = low, .high = high, .unit = offset});
+    if (!ranges.empty())
+      files.push_back(sys::AbsolutePath(NameOf(die), sys::JoinPath("/", TextOf(die, DW_AT_comp_dir))));
   }
+  source_bases = SourceBases(files);
   return out;
 }
 
@@ -263,7 +289,8 @@ class UnitWalk {
     }
   }
 
-  void ReadScopes(Dwarf_Die& unit, const std::function<std::vector<std::pair<uint64_t, uint64_t>>(Dwarf_Die&)>& ranges) {
+  void ReadScopes(Dwarf_Die& unit,
+                  const std::function<std::vector<std::pair<uint64_t, uint64_t>>(Dwarf_Die&)>& ranges) {
     ranges_ = &ranges;
     if (lib_.dwarf_getsrcfiles(&unit, &files_, &file_count_) != 0) files_ = nullptr;
     Walk(unit, 0, 0, false);
@@ -276,7 +303,8 @@ class UnitWalk {
     std::vector<UnitTable::LineRow> lines;
     for (const Line& line : lines_) {
       if (line.address - base > UINT32_MAX) continue;
-      lines.push_back({.address = static_cast<uint32_t>(line.address - base), .file = line.file, .line = line.line});
+      lines.push_back(
+          {.address = static_cast<uint32_t>(line.address - base), .file = line.file, .line = line.line});
     }
     std::vector<UnitTable::ScopeRow> scopes;
     for (Scope& scope : scopes_) {
@@ -305,7 +333,8 @@ class UnitWalk {
   uint32_t FileText(Dwarf_Die& die) {
     Dwarf_Attribute place{};
     Dwarf_Word index = 0;
-    if (files_ == nullptr || lib_.dwarf_formudata(lib_.dwarf_attr(&die, DW_AT_call_file, &place), &index) != 0 ||
+    if (files_ == nullptr ||
+        lib_.dwarf_formudata(lib_.dwarf_attr(&die, DW_AT_call_file, &place), &index) != 0 ||
         index >= file_count_)
       return UnitTable::kNoText;
     const char* file = lib_.dwarf_filesrc(files_, static_cast<size_t>(index), nullptr, nullptr);
@@ -391,7 +420,7 @@ Result<DebugReader> DebugReader::Open(sys::Fd file, const std::string& name) {
 
 Result<std::string> DebugReader::BuildIndex() {
   ObjectFacts facts = state_->Facts();
-  auto ranges = state_->UnitRanges(facts.source_base);
+  auto ranges = state_->UnitRanges(facts.source_bases);
   if (facts.has_debug_info && ranges.empty()) {
     facts.has_debug_info = false;
     facts.no_debug_info = "its debug information describes no code";

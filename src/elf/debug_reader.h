@@ -9,10 +9,10 @@
 
 namespace kiln::elf {
 
-/// Reads symbols and debug information (DWARF 2 to 5, compressed sections too) out of one ELF file: a vmlinux, a
-/// module, a file that holds debug information alone. By elfutils, which is loaded now; it is no match for
-/// files that were made to harm, so callers that read files of others do this in a process of its own
-/// (symbolize/decoder.h).
+/// Reads symbols and debug information (DWARF 2 to 5, compressed sections too) out of one ELF file: a
+/// vmlinux, a module, a file that holds debug information alone. By elfutils, which is loaded now; it is no
+/// match for files that were made to harm, so callers that read files of others do this in a process of its
+/// own (symbolize/decoder.h).
 class DebugReader {
  public:
   /// `name` is for errors. kCorrupt when it is no ELF file or elfutils cannot make sense of it; kNotFound

@@ -16,12 +16,14 @@ std::string FactsText(const ObjectFacts& facts) {
   const auto line = [](std::string_view key, std::string_view value) {
     return fmt::format("{} {}\n", key, ReplaceAll(value, "\n", " "));
   };
+  std::string bases;
+  for (const std::string& base : facts.source_bases) bases += line("source-base", base);
   return line("build-id", facts.build_id) + line("banner", facts.banner) +
          line("machine", fmt::to_string(facts.machine)) + line("64bit", facts.is_64bit ? "1" : "0") +
          line("little-endian", facts.is_little_endian ? "1" : "0") +
          line("relocatable", facts.is_relocatable ? "1" : "0") +
-         line("debug-info", facts.has_debug_info ? "1" : "0") +
-         line("no-debug-info", facts.no_debug_info) + line("debug-link", facts.debug_link) + line("source-base", facts.source_base);
+         line("debug-info", facts.has_debug_info ? "1" : "0") + line("no-debug-info", facts.no_debug_info) +
+         line("debug-link", facts.debug_link) + bases;
 }
 
 ObjectFacts ParseFacts(std::string_view text) {
@@ -40,7 +42,7 @@ ObjectFacts ParseFacts(std::string_view text) {
     if (key == "debug-info") facts.has_debug_info = value == "1";
     if (key == "no-debug-info") facts.no_debug_info = value;
     if (key == "debug-link") facts.debug_link = value;
-    if (key == "source-base") facts.source_base = value;
+    if (key == "source-base") facts.source_bases.emplace_back(value);
   }
   return facts;
 }
@@ -101,8 +103,8 @@ std::vector<Symbol> SymbolIndex::Named(std::string_view name) const {
   const auto name_of = [&](uint32_t i) {
     return i < symbols_.size() ? TextAt(names_, symbols_[i].name) : std::string_view();
   };
-  for (size_t i = by_name_.LowerBound([&](uint32_t row) { return name_of(row) < name; });
-       i < by_name_.size(); ++i) {
+  for (size_t i = by_name_.LowerBound([&](uint32_t row) { return name_of(row) < name; }); i < by_name_.size();
+       ++i) {
     const uint32_t row = by_name_[i];
     const std::string_view found = name_of(row);
     if (row >= symbols_.size() || !found.starts_with(name) || exact.size() + longer.size() >= kMost) break;

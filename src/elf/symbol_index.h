@@ -22,7 +22,7 @@ struct ObjectFacts {
   bool has_debug_info = false;
   std::string no_debug_info;  ///< Why not, in words; empty when it has.
   std::string debug_link;     ///< Name of the file that has it instead (.gnu_debuglink), or empty.
-  std::string source_base;    ///< What stands before "init/main.c" in source paths; empty when unknown.
+  std::vector<std::string> source_bases;  ///< What stands before "init/main.c" and its like in source paths.
 };
 
 struct Symbol {

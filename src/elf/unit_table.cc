@@ -19,8 +19,8 @@ struct Place {
 std::string UnitTable::Build(uint64_t base, std::vector<LineRow> lines, std::vector<ScopeRow> scopes,
                              std::string texts) {
   std::ranges::stable_sort(lines, {}, &LineRow::address);
-  return Pack(kTableMagic, {RowBytes(std::vector<uint64_t>{base}), RowBytes(lines), RowBytes(scopes),
-                            std::move(texts)});
+  return Pack(kTableMagic,
+              {RowBytes(std::vector<uint64_t>{base}), RowBytes(lines), RowBytes(scopes), std::move(texts)});
 }
 
 Result<UnitTable> UnitTable::Open(std::string_view bytes) {
@@ -81,8 +81,8 @@ Result<std::vector<std::pair<uint64_t, std::string_view>>> UnpackUnits(std::stri
     const Place place = places[i];
     if (place.offset > sections[1].size() || place.size > sections[1].size() - place.offset)
       return MakeError(ErrorCode::kCorrupt, "the cached index is not usable: a unit reaches past its end");
-    out.emplace_back(place.unit, sections[1].substr(static_cast<size_t>(place.offset),
-                                                    static_cast<size_t>(place.size)));
+    out.emplace_back(place.unit,
+                     sections[1].substr(static_cast<size_t>(place.offset), static_cast<size_t>(place.size)));
   }
   return out;
 }

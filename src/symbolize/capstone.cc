@@ -20,10 +20,10 @@ Result<Capstone> LoadCapstone() {
   void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return failed();
   Capstone functions;
-#define KILN_FIND(name)                                               \
-  {                                                                   \
-    void* address = ::dlsym(library, #name);                          \
-    if (address == nullptr) return failed();                          \
+#define KILN_FIND(name)                                                \
+  {                                                                    \
+    void* address = ::dlsym(library, #name);                           \
+    if (address == nullptr) return failed();                           \
     functions.name = std::bit_cast<decltype(functions.name)>(address); \
   }
   KILN_CAPSTONE_FUNCTIONS(KILN_FIND)

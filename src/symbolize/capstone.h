@@ -20,8 +20,8 @@ struct Capstone {
 #undef KILN_MEMBER
 };
 
-/// The library of the version that the headers are of: its structures differ from one to the next. It stays for
-/// the life of the process. kNotFound when it cannot be loaded.
+/// The library of the version that the headers are of: its structures differ from one to the next. It stays
+/// for the life of the process. kNotFound when it cannot be loaded.
 Result<Capstone> LoadCapstone();
 
 }  // namespace kiln::symbolize::detail

@@ -66,8 +66,8 @@ Result<std::string> ChildDecoder::Run(const std::vector<std::string>& arguments,
                      Printable(path), ran->status.Text())
         .Hint("get or build the file again");
   const auto lines = SplitLines(ran->errors);
-  Error error(ErrorCode::kCorrupt, lines.empty() ? fmt::format("{} cannot be read", Printable(path))
-                                                 : std::string(lines[0]));
+  Error error(ErrorCode::kCorrupt,
+              lines.empty() ? fmt::format("{} cannot be read", Printable(path)) : std::string(lines[0]));
   return lines.size() > 1 ? Error(std::move(error).Hint(std::string(lines[1]))) : error;
 }
 

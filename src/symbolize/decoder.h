@@ -27,8 +27,8 @@ class DirectDecoder final : public Decoder {
   Result<std::string> Units(const std::string& path, const std::vector<uint64_t>& units) override;
 };
 
-/// In a child, with limits: a file that was cut short while it is read, or made to harm, ends the child and not
-/// us. `program` is kiln with the words that make it call RunDecoder().
+/// In a child, with limits: a file that was cut short while it is read, or made to harm, ends the child and
+/// not us. `program` is kiln with the words that make it call RunDecoder().
 class ChildDecoder final : public Decoder {
  public:
   ChildDecoder(sys::Spawner& spawner, std::vector<std::string> program,

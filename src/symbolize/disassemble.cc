@@ -101,14 +101,15 @@ std::optional<std::vector<Decoded>> LeadsTo(const Engine& engine, const CodeByte
   return read;
 }
 
-// x86 finds back into step after a few instructions wherever one begins: the reading that agrees most with the
-// others is the true one.
+// x86 finds back into step after a few instructions wherever one begins: the reading that agrees most with
+// the others is the true one.
 std::vector<Decoded> Before(const Engine& engine, const CodeBytes& code, const DisassembleOptions& options) {
   if (code.here == 0) return {};
   if (options.function_start && *options.function_start <= options.address) {
     const uint64_t into = options.address - *options.function_start;
     if (into <= code.here) {
-      if (auto read = LeadsTo(engine, code, code.here - static_cast<size_t>(into), options.address)) return *read;
+      if (auto read = LeadsTo(engine, code, code.here - static_cast<size_t>(into), options.address))
+        return *read;
     }
   }
   constexpr size_t kStarts = 16;
@@ -159,8 +160,8 @@ std::optional<CodeBytes> ReadCodeBytes(std::string_view code, bool little_endian
   bool found_here = false;
   size_t digits = 0;
   for (std::string_view word : SplitBlank(code)) {
-    const bool marked = (word.starts_with('<') && word.ends_with('>')) ||
-                        (word.starts_with('(') && word.ends_with(')'));
+    const bool marked =
+        (word.starts_with('<') && word.ends_with('>')) || (word.starts_with('(') && word.ends_with(')'));
     if (marked) word = word.substr(1, word.size() - 2);
     if (digits == 0) digits = word.size();
     const auto value = ParseUnsigned(word, 16);

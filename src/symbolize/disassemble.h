@@ -32,7 +32,7 @@ Machine MachineOf(uint16_t elf_machine, bool is_64bit, bool little_endian);
 
 struct DisassembleOptions {
   Machine machine = Machine::kUnknown;
-  uint64_t address = 0;                   ///< Of the instruction at CodeBytes::here.
+  uint64_t address = 0;                    ///< Of the instruction at CodeBytes::here.
   std::optional<uint64_t> function_start;  ///< Where its function begins, in the same count.
   /// "foo+0x12" for where a branch goes, or empty. May be left out.
   std::function<std::string(uint64_t)> name;
@@ -43,9 +43,9 @@ struct DisassembleOptions {
 };
 
 /// The instructions around the one that the CPU was at. Where instructions have no fixed length, the bytes
-/// before it are read from the start of the function, and when that is not among them, from the place at which
-/// most readings agree and that leads to the one. Errors: kNotFound (no capstone), kUnsupported (not for this
-/// machine).
+/// before it are read from the start of the function, and when that is not among them, from the place at
+/// which most readings agree and that leads to the one. Errors: kNotFound (no capstone), kUnsupported (not
+/// for this machine).
 Result<std::vector<crash::Instruction>> Disassemble(const CodeBytes& code, const DisassembleOptions& options);
 
 }  // namespace kiln::symbolize

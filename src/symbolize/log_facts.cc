@@ -9,7 +9,8 @@ namespace {
 // "#13" of "6.1.0 #13 SMP ..."; empty when there is none.
 std::string_view BuildNumber(std::string_view text) {
   for (const std::string_view word : SplitBlank(text)) {
-    if (word.size() > 1 && word[0] == '#' && word.find_first_not_of("0123456789", 1) == std::string_view::npos)
+    if (word.size() > 1 && word[0] == '#' &&
+        word.find_first_not_of("0123456789", 1) == std::string_view::npos)
       return word;
   }
   return {};

@@ -19,8 +19,8 @@ struct LogFacts {
 };
 
 /// Why `object` is not the kernel that `facts` and the report's own words (`kernel`: "6.1.0-13-amd64 #1 ...";
-/// `build_id`: as CONFIG_STACKTRACE_BUILD_ID prints it) are of, in words; empty when it is, or when too little
-/// is known to tell.
+/// `build_id`: as CONFIG_STACKTRACE_BUILD_ID prints it) are of, in words; empty when it is, or when too
+/// little is known to tell.
 std::string KernelMismatch(const LogFacts& facts, std::string_view kernel, std::string_view build_id,
                            const elf::ObjectFacts& object);
 

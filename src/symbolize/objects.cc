@@ -20,7 +20,7 @@ constexpr std::string_view kUnitsKind = "debug-units";
 constexpr std::string_view kIndexFile = "index";
 constexpr std::string_view kUnitsFile = "units";
 // Raise it when what is read out of a file changes.
-constexpr uint64_t kVersion = 1;
+constexpr uint64_t kVersion = 2;
 // More of a kernel's units than this are not kept together: the whole of a large one has twice that.
 constexpr size_t kMostKept = size_t{256} << 20;
 

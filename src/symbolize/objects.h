@@ -28,7 +28,7 @@ class Object {
  private:
   friend class ObjectStore;
   std::string path_;
-  std::string key_;         // Of the cache; empty: what is read is not kept.
+  std::string key_;          // Of the cache; empty: what is read is not kept.
   std::string index_bytes_;  // One of these two holds the index.
   std::optional<MappedFile> index_file_;
   std::optional<elf::SymbolIndex> index_;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/strings.h"
+#include "crash/blame.h"
 #include "crash/detector.h"
 #include "crash/stack_line.h"
 #include "sys/files.h"
@@ -63,6 +64,26 @@ std::string Place(const elf::SourceFrame& frame) {
   return frame.line == 0 ? frame.file + ":?" : fmt::format("{}:{}", frame.file, frame.line);
 }
 
+// The line of the first function that may be to blame and of which nothing is known.
+size_t FirstUnknown(const std::vector<Site>& sites, const std::vector<std::optional<Decoded>>& decoded) {
+  for (size_t i = 0; i < sites.size(); ++i) {
+    const std::string_view name = std::string_view(sites[i].symbol).substr(0, sites[i].symbol.find('.'));
+    const bool known = sites[i].has_source || (decoded[i] && !decoded[i]->frames.empty());
+    if (!known && !sites[i].is_unreliable && !crash::NeverBlamed(name, crash::SkipSet::kNone))
+      return sites[i].line;
+  }
+  return SIZE_MAX;
+}
+
+std::string_view TextBefore(std::string_view text, size_t line) {
+  size_t at = 0;
+  for (; line > 0 && at < text.size(); --line) {
+    const size_t end = text.find('\n', at);
+    at = end == std::string_view::npos ? text.size() : end + 1;
+  }
+  return text.substr(0, at);
+}
+
 // The frames of one site, innermost first, made from the one that the log had.
 std::vector<crash::Frame> Expand(const crash::Frame& frame, const Decoded& decoded) {
   std::vector<crash::Frame> out;
@@ -109,6 +130,7 @@ std::vector<Site> FindSites(std::string_view text) {
     site.size = read.size;
     site.address = PrintedAddress(line, site.column);
     site.has_source = !read.file.empty();
+    site.is_unreliable = read.unreliable;
     const std::string here = fmt::format("{}+{:#x}/{:#x}", site.symbol, site.offset, site.size);
     site.is_pc = read.kind == Kind::kInstruction || here == pc;
     if (read.kind == Kind::kInstruction) pc = here;
@@ -150,14 +172,19 @@ void Annotate(crash::Report& report, const std::vector<Site>& sites,
     has_bare = has_bare || sites[i].symbol.empty();
   }
   if (by_line.empty()) return;
-  report.text = AnnotatedText(report.text, sites, decoded);
-  // The text is in a form that the reader of logs knows: it says anew who is to blame, and where only addresses
-  // stood, which functions there are.
+  const std::string text = std::move(report.text);
+  report.text = AnnotatedText(text, sites, decoded);
+  // The text is in a form that the reader of logs knows: it says anew who is to blame, and where only
+  // addresses stood, which functions there are.
   const auto again = crash::ReadReports(report.text);
   const auto same = std::ranges::find_if(again, [&](const crash::Report& one) {
     return one.title == report.title || (has_bare && one.type == report.type);
   });
-  if (same != again.end() && !same->guilty_file.empty()) report.guilty_file = same->guilty_file;
+  if (same != again.end() && !same->guilty_file.empty()) {
+    // A file that stands below a function of which nothing is known is not the one.
+    const std::string known = AnnotatedText(TextBefore(text, FirstUnknown(sites, decoded)), sites, decoded);
+    if (known.find(same->guilty_file + ":") != std::string::npos) report.guilty_file = same->guilty_file;
+  }
   if (same != again.end() && has_bare) {
     report.stacks = same->stacks;
     return;
@@ -176,11 +203,15 @@ void Annotate(crash::Report& report, const std::vector<Site>& sites,
   }
 }
 
-std::string TreePath(std::string_view path, std::string_view base) {
+std::string TreePath(std::string_view path, const std::vector<std::string>& bases) {
   if (path.empty()) return {};
   // A relative path (-fdebug-prefix-map, relative build folders) is taken from the top.
-  std::string full = sys::AbsolutePath(path, "/");
-  if (base.size() > 1 && full.starts_with(base)) return full.substr(base.size());
+  const std::string full = sys::AbsolutePath(path, "/");
+  size_t longest = 0;
+  for (const std::string& base : bases) {
+    if (base.size() > 1 && full.starts_with(base)) longest = std::max(longest, base.size());
+  }
+  if (longest > 0) return full.substr(longest);
   return path.starts_with('/') ? full : full.substr(1);
 }
 

@@ -113,11 +113,13 @@ std::vector<std::string> Sources::DebugFiles(std::string_view path, std::string_
   std::vector<std::string> out;
   std::vector<std::string> folders = options_.debug_folders;
   if (options_.system) folders.push_back(JoinPath(options_.root, "usr/lib/debug"));
-  const bool is_id = build_id.size() > 2 && build_id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  const bool is_id =
+      build_id.size() > 2 && build_id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
   for (const std::string& folder : folders) {
     if (is_id)
-      AddIfThere(JoinPath(folder, fmt::format(".build-id/{}/{}.debug", build_id.substr(0, 2), build_id.substr(2))),
-                 out);
+      AddIfThere(
+          JoinPath(folder, fmt::format(".build-id/{}/{}.debug", build_id.substr(0, 2), build_id.substr(2))),
+          out);
   }
   const std::string beside(sys::DirName(path));
   AddIfThere(std::string(path) + ".debug", out);

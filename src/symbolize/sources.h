@@ -12,11 +12,11 @@ namespace kiln::symbolize {
 
 /// Where symbols are looked for, in this order. Paths are absolute.
 struct SourceOptions {
-  std::string vmlinux;                   ///< Named by the user: no other is looked for.
-  std::vector<std::string> modules;      ///< Folders with modules, any depth, or module files.
+  std::string vmlinux;                     ///< Named by the user: no other is looked for.
+  std::vector<std::string> modules;        ///< Folders with modules, any depth, or module files.
   std::vector<std::string> debug_folders;  ///< Laid out like /usr/lib/debug.
-  std::string tree;                      ///< A built tree.
-  bool system = true;                    ///< Also below `root`: usr/lib/debug, lib/modules.
+  std::string tree;                        ///< A built tree.
+  bool system = true;                      ///< Also below `root`: usr/lib/debug, lib/modules.
   std::string root = "/";
   bool debuginfod = false;  ///< Ask servers, by the program debuginfod-find.
 };

@@ -127,8 +127,9 @@ Symbolizer::Choice Symbolizer::ChooseModule(const Site& site, std::string_view r
     }
     const std::string& id = (*object)->facts().build_id;
     if (!site.build_id.empty() && !id.empty() && site.build_id != id) {
-      choice.note = fmt::format("{} is not the module of this log: the log is of the build {}, the file of {}",
-                                Printable(path), Printable(site.build_id), Printable(id));
+      choice.note =
+          fmt::format("{} is not the module of this log: the log is of the build {}, the file of {}",
+                      Printable(path), Printable(site.build_id), Printable(id));
       if (!options_.any_kernel) continue;
     }
     Object* found = WithDebugInfo(*object);
@@ -137,7 +138,8 @@ Symbolizer::Choice Symbolizer::ChooseModule(const Site& site, std::string_view r
     if (found->facts().has_debug_info) break;
   }
   if (files.empty())
-    choice.note = fmt::format("the module {} was not found; --modules DIR names where it is", Printable(site.module));
+    choice.note =
+        fmt::format("the module {} was not found; --modules DIR names where it is", Printable(site.module));
   modules_[key] = choice;
   return choice;
 }
@@ -187,8 +189,7 @@ void Symbolizer::Symbolize(crash::Report& report, const LogFacts& facts) {
   const bool wanted = std::ranges::any_of(sites, [](const Site& site) { return !site.has_source; });
   const Choice kernel = wanted ? ChooseKernel(report, known, sites) : Choice{};
   AddOnce(report.notes, kernel.note);
-  if (kernel.object != nullptr && !kernel.object->facts().source_base.empty())
-    source_base_ = kernel.object->facts().source_base;
+  if (kernel.object != nullptr) source_bases_ = kernel.object->facts().source_bases;
 
   Tally tally;
   std::vector<std::optional<Target>> targets(sites.size());
@@ -225,10 +226,12 @@ void Symbolizer::Symbolize(crash::Report& report, const LogFacts& facts) {
   const size_t bad = tally.missing + tally.resized;
   const bool other_kernel = kernel.object != nullptr && bad >= 3 && bad * 2 > tally.frames;
   if (other_kernel && kernel.note.empty()) {
-    AddOnce(report.notes,
-            fmt::format("{} is not the kernel of this log: of {} functions {} are not in it and {} have another size{}",
-                        Printable(kernel.object->path()), tally.frames, tally.missing, tally.resized,
-                        options_.any_kernel ? "; used all the same, so names and lines may be wrong" : ""));
+    AddOnce(
+        report.notes,
+        fmt::format(
+            "{} is not the kernel of this log: of {} functions {} are not in it and {} have another size{}",
+            Printable(kernel.object->path()), tally.frames, tally.missing, tally.resized,
+            options_.any_kernel ? "; used all the same, so names and lines may be wrong" : ""));
   } else if (bad > 0) {
     AddOnce(report.notes, fmt::format("of {} functions {} are not in the symbols and {} have another size",
                                       tally.frames, tally.missing, tally.resized));
@@ -238,9 +241,10 @@ void Symbolizer::Symbolize(crash::Report& report, const LogFacts& facts) {
   for (auto& [object, addresses] : lookups) {
     AddOnce(report.symbol_files, object->path());
     if (!object->facts().has_debug_info) {
-      AddOnce(report.notes, fmt::format("{} has no debug information ({}): functions and offsets are checked, "
-                                        "lines are not known",
-                                        Printable(object->path()), Printable(object->facts().no_debug_info)));
+      AddOnce(report.notes,
+              fmt::format("{} has no debug information ({}): functions and offsets are checked, "
+                          "lines are not known",
+                          Printable(object->path()), Printable(object->facts().no_debug_info)));
     } else if (const auto ready = objects_.Prepare(*object, addresses); !ready) {
       AddOnce(report.notes, ready.error().Text());
     }
@@ -257,7 +261,7 @@ void Symbolizer::Symbolize(crash::Report& report, const LogFacts& facts) {
       what.size = target.size;
     }
     what.frames = target.object->SourceAt(target.lookup);
-    for (elf::SourceFrame& frame : what.frames) frame.file = TreePath(frame.file, source_base_);
+    for (elf::SourceFrame& frame : what.frames) frame.file = TreePath(frame.file, source_bases_);
     if (!what.function.empty() || !what.frames.empty()) decoded[i] = std::move(what);
     if (place == nullptr && sites[i].is_pc) place = &target;
   }
@@ -271,9 +275,8 @@ void Symbolizer::AddInstructions(crash::Report& report, const Target* place) {
   const auto code = ReadCodeBytes(report.code, facts == nullptr || facts->is_little_endian);
   if (!code) return;
   DisassembleOptions options;
-  options.machine = facts == nullptr
-                        ? MachineOf(report)
-                        : MachineOf(facts->machine, facts->is_64bit, facts->is_little_endian);
+  options.machine = facts == nullptr ? MachineOf(report)
+                                     : MachineOf(facts->machine, facts->is_64bit, facts->is_little_endian);
   if (options.machine == Machine::kUnknown) return;
   if (place != nullptr) {
     const Object* object = place->object;
@@ -283,14 +286,15 @@ void Symbolizer::AddInstructions(crash::Report& report, const Target* place) {
     options.name = [=](uint64_t target) -> std::string {
       const auto symbol = object->index().At(target);
       // A module's calls to elsewhere were bound when it was loaded: what the bytes say is not where they go.
-      const bool foreign = object->facts().is_relocatable && (!home || !symbol || symbol->section != home->section);
+      const bool foreign =
+          object->facts().is_relocatable && (!home || !symbol || symbol->section != home->section);
       if (!symbol || foreign) return {};
       return fmt::format("{}+{:#x}", symbol->name, target - symbol->address);
     };
     options.source = [this, object](uint64_t address) -> std::string {
       const auto frames = object->SourceAt(address);
       if (frames.empty() || frames[0].line == 0) return {};
-      return fmt::format("{}:{}", TreePath(frames[0].file, source_base_), frames[0].line);
+      return fmt::format("{}:{}", TreePath(frames[0].file, source_bases_), frames[0].line);
     };
   } else {
     // Without symbols, addresses count from the start of the function that the log names.

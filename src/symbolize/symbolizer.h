@@ -20,9 +20,9 @@ struct SymbolizeOptions {
   bool disassemble = true;
 };
 
-/// Finds the symbols of reports and writes into them what they say: file and line of every frame of every stack,
-/// what was inlined there, the instructions at the place of the crash. It never fails: what could not be done
-/// stands in Report::notes. One object serves all reports of a log, or of several.
+/// Finds the symbols of reports and writes into them what they say: file and line of every frame of every
+/// stack, what was inlined there, the instructions at the place of the crash. It never fails: what could not
+/// be done stands in Report::notes. One object serves all reports of a log, or of several.
 class Symbolizer {
  public:
   /// All must outlive it.
@@ -65,14 +65,14 @@ class Symbolizer {
   SymbolizeOptions options_;
   ObjectStore& objects_;
   Sources sources_;
-  std::map<std::string, Choice> modules_;  // By name, release and build-id.
+  std::map<std::string, Choice> modules_;      // By name, release and build-id.
   std::map<std::string, Object*> debug_info_;  // Of the object with that path.
-  std::string source_base_;
+  std::vector<std::string> source_bases_;      // Of the kernel, for its modules too.
 };
 
-/// Of the functions of that name, the one that the kernel printed with this size; `exact` tells whether any has
-/// it. The kernel counts up to the next symbol, so what a symbol says itself may be less. Nothing when there is
-/// no such name.
+/// Of the functions of that name, the one that the kernel printed with this size; `exact` tells whether any
+/// has it. The kernel counts up to the next symbol, so what a symbol says itself may be less. Nothing when
+/// there is no such name.
 std::optional<elf::Symbol> PickBySize(const std::vector<elf::Symbol>& symbols, uint64_t size, bool& exact);
 
 }  // namespace kiln::symbolize
