@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 
 namespace kiln::elf {
 namespace {
@@ -78,6 +79,14 @@ Result<std::vector<std::string_view>> Unpack(std::string_view bytes, uint64_t ma
       return bad("a part reaches past its end");
     out.push_back(bytes.substr(static_cast<size_t>(place.offset), static_cast<size_t>(place.size)));
   }
+  return out;
+}
+
+std::string WithChecksum(std::string_view bytes) {
+  std::string out(bytes);
+  if (out.size() < sizeof(Head)) return out;
+  const uint64_t sum = Checksum(bytes.substr(16));
+  std::memcpy(out.data() + offsetof(Head, checksum), &sum, sizeof(sum));
   return out;
 }
 

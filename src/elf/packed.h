@@ -19,6 +19,9 @@ std::string Pack(uint64_t magic, const std::vector<std::string>& sections);
 /// The sections within `bytes`; kCorrupt unless magic, checksum, count and every bound are right.
 Result<std::vector<std::string_view>> Unpack(std::string_view bytes, uint64_t magic, size_t sections);
 
+/// The same bytes with a checksum that is right, whatever else is wrong with them: for tests.
+std::string WithChecksum(std::string_view bytes);
+
 /// Rows of plain data within bytes that are aligned to nothing.
 template <class Row>
 class Rows {

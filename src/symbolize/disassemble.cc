@@ -113,28 +113,38 @@ std::vector<Decoded> Before(const Engine& engine, const CodeBytes& code, const D
     }
   }
   constexpr size_t kStarts = 16;
+  constexpr double kFewReadings = 3;
   std::vector<std::vector<Decoded>> readings;
-  std::vector<unsigned> votes(code.here + 1, 0);
+  std::vector<double> votes(code.here + 1, 0);     // Readings that have an instruction there,
+  std::vector<double> possible(code.here + 1, 0);  // of those that begin there or before.
+  const auto place = [&](const Decoded& one) {
+    return code.here - static_cast<size_t>(options.address - one.address);
+  };
   const size_t last = engine.fixed_length() ? 1 : std::min(kStarts, code.here);
   for (size_t start = 0; start < last; ++start) {
     auto read = LeadsTo(engine, code, start, options.address);
     if (!read) continue;
-    for (const Decoded& one : *read) ++votes[code.here - static_cast<size_t>(options.address - one.address)];
+    for (size_t at = start; at < code.here; ++at) ++possible[at];
+    for (const Decoded& one : *read) ++votes[place(one)];
     readings.push_back(*std::move(read));
   }
-  const std::vector<Decoded>* best = nullptr;
-  double best_score = -1;
+  std::vector<Decoded> best;
+  double best_score = 0;
   for (const auto& reading : readings) {
-    double sum = 0;
-    for (const Decoded& one : reading)
-      sum += votes[code.here - static_cast<size_t>(options.address - one.address)];
-    const double score = reading.empty() ? 0 : sum / static_cast<double>(reading.size());
-    if (score > best_score) {
+    double score = 0;
+    for (size_t i = reading.size(); i-- > 0;) {
+      const size_t at = place(reading[i]);
+      if (engine.fixed_length())
+        score += 1;
+      else if (possible[at] >= kFewReadings)
+        score += votes[at] / possible[at] - 0.5;
+      if (score <= best_score) continue;
       best_score = score;
-      best = &reading;
+      best.assign(reading.begin() + static_cast<long>(i), reading.end());
     }
   }
-  return best == nullptr ? std::vector<Decoded>() : *best;
+  if (best.empty() && !readings.empty()) best = readings.front();
+  return best;
 }
 
 // Where a jump or call goes: the last operand, when it is a plain number.
@@ -239,7 +249,7 @@ Result<std::vector<crash::Instruction>> Disassemble(const CodeBytes& code,
       shown.target = options.name(*target);
     if (options.source) {
       std::string source = options.source(one.address);
-      if (source != last_source) shown.source = source;
+      if (source != last_source || shown.is_here) shown.source = source;
       last_source = std::move(source);
     }
     out.push_back(std::move(shown));

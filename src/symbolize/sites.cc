@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "crash/blame.h"
 #include "crash/detector.h"
+#include "crash/guilty.h"
 #include "crash/stack_line.h"
 #include "sys/files.h"
 
@@ -181,9 +182,13 @@ void Annotate(crash::Report& report, const std::vector<Site>& sites,
     return one.title == report.title || (has_bare && one.type == report.type);
   });
   if (same != again.end() && !same->guilty_file.empty()) {
-    // A file that stands below a function of which nothing is known is not the one.
-    const std::string known = AnnotatedText(TextBefore(text, FirstUnknown(sites, decoded)), sites, decoded);
-    if (known.find(same->guilty_file + ":") != std::string::npos) report.guilty_file = same->guilty_file;
+    // Where nothing is known of a function that may be to blame, neither a file below it is, nor what only
+    // stands in when there is no better.
+    const size_t unknown = FirstUnknown(sites, decoded);
+    const std::string known = AnnotatedText(TextBefore(text, unknown), sites, decoded);
+    if (unknown == SIZE_MAX ||
+        (known.find(same->guilty_file + ":") != std::string::npos && !crash::IsMachinery(same->guilty_file)))
+      report.guilty_file = same->guilty_file;
   }
   if (same != again.end() && has_bare) {
     report.stacks = same->stacks;

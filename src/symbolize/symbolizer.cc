@@ -27,22 +27,20 @@ std::optional<elf::Symbol> PickBySize(const std::vector<elf::Symbol>& symbols, u
   const elf::Symbol* best = nullptr;
   // Padding behind a function counts for the kernel, and for us only up to the next symbol that we know.
   constexpr uint64_t kPadding = 64;
-  int best_rank = -1;
+  uint64_t best_rank = UINT64_MAX;  // 0 is best; behind kPadding, no size fits.
   for (const elf::Symbol& symbol : symbols) {
-    int rank = 0;
+    uint64_t rank = kPadding + 2;
     if (size != 0 && symbol.extent == size)
-      rank = 3;
-    else if (size != 0 && symbol.size == size)
-      rank = 2;
-    else if (size != 0 && symbol.size != 0 && symbol.size < size && size - symbol.size < kPadding)
-      rank = 1;
-    if (rank > best_rank) {
+      rank = 0;
+    else if (size != 0 && symbol.size != 0 && symbol.size <= size && size - symbol.size < kPadding)
+      rank = 1 + size - symbol.size;
+    if (rank < best_rank) {
       best_rank = rank;
       best = &symbol;
     }
   }
   if (best == nullptr) return std::nullopt;
-  exact = size == 0 || best_rank > 0;
+  exact = size == 0 || best_rank <= kPadding;
   return *best;
 }
 
@@ -289,6 +287,7 @@ void Symbolizer::AddInstructions(crash::Report& report, const Target* place) {
       const bool foreign =
           object->facts().is_relocatable && (!home || !symbol || symbol->section != home->section);
       if (!symbol || foreign) return {};
+      if (target == symbol->address) return std::string(symbol->name);
       return fmt::format("{}+{:#x}", symbol->name, target - symbol->address);
     };
     options.source = [this, object](uint64_t address) -> std::string {
