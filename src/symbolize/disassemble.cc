@@ -114,6 +114,7 @@ std::vector<Decoded> Before(const Engine& engine, const CodeBytes& code, const D
   }
   constexpr size_t kStarts = 16;
   constexpr double kFewReadings = 3;
+  constexpr double kDoubtful = 0.4;  // Where fewer of the readings agree, what is shown is rather not so.
   std::vector<std::vector<Decoded>> readings;
   std::vector<double> votes(code.here + 1, 0);     // Readings that have an instruction there,
   std::vector<double> possible(code.here + 1, 0);  // of those that begin there or before.
@@ -137,7 +138,7 @@ std::vector<Decoded> Before(const Engine& engine, const CodeBytes& code, const D
       if (engine.fixed_length())
         score += 1;
       else if (possible[at] >= kFewReadings)
-        score += votes[at] / possible[at] - 0.5;
+        score += votes[at] / possible[at] - kDoubtful;
       if (score <= best_score) continue;
       best_score = score;
       best.assign(reading.begin() + static_cast<long>(i), reading.end());
