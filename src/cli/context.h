@@ -38,6 +38,7 @@ Result<int> RunsCommand(Context& context, const Parsed& parsed);
 Result<int> RunsShowCommand(Context& context, const Parsed& parsed);
 Result<int> RunsPruneCommand(Context& context, const Parsed& parsed);
 Result<int> CrashCommand(Context& context, const Parsed& parsed);
+Result<int> DecodeCommand(Context& context, const Parsed& parsed);
 Result<int> CrashesCommand(Context& context, const Parsed& parsed);
 Result<int> TemplateListCommand(Context& context, const Parsed& parsed);
 Result<int> TemplateShowCommand(Context& context, const Parsed& parsed);

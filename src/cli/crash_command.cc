@@ -2,11 +2,13 @@
 
 #include <cerrno>
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "base/strings.h"
 #include "cli/context.h"
 #include "cli/crash_groups.h"
+#include "cli/crash_symbols.h"
 #include "cli/log_input.h"
 #include "console/reader.h"
 #include "crash/detector.h"
@@ -22,14 +24,18 @@ std::string NameOf(const std::string& path) { return path == "-" ? "stdin" : Pri
 /// Prints reports as they are found.
 class Printer final : public crash::CrashSink {
  public:
-  Printer(const Context& context, crash::OutputFormat format, bool titles, crash::RenderOptions options)
-      : terminal_(context.terminal), format_(format), titles_(titles), options_(options) {}
+  /// No `symbols`: reports are shown as the log has them.
+  Printer(const Context& context, crash::OutputFormat format, bool titles, crash::RenderOptions options,
+          CrashSymbols* symbols)
+      : terminal_(context.terminal), format_(format), titles_(titles), options_(options), symbols_(symbols) {}
 
   /// Of the reports that follow.
   void set_log(std::string_view log) { options_.log = log; }
-  void OnReport(const crash::Report& report) override {
+  void OnReport(const crash::Report& found) override {
     ++count_;
-    if (titles_) return Print(Printable(report.title) + "\n");
+    if (titles_) return Print(Printable(found.title) + "\n");
+    crash::Report report = found;
+    if (symbols_ != nullptr) symbols_->Symbolize(report);
     std::string text = crash::Render(format_, report, options_);
     if (format_ == crash::OutputFormat::kText) {
       const size_t end = text.find('\n');
@@ -59,6 +65,7 @@ class Printer final : public crash::CrashSink {
   crash::OutputFormat format_;
   bool titles_;
   crash::RenderOptions options_;
+  CrashSymbols* symbols_;
   uint64_t count_ = 0;
   Result<> result_;
 };
@@ -69,10 +76,11 @@ struct ReadCounts {
 };
 
 // `check` is asked after each part: a reader that has gone ends it.
-Result<ReadCounts> ReadReports(const std::string& path, crash::CrashSink& sink,
+Result<ReadCounts> ReadReports(const std::string& path, crash::CrashSink& sink, CrashSymbols* symbols,
                                const std::function<Result<>()>& check) {
   crash::Detector detector(sink);
-  console::Reader reader(detector);
+  RecordTee tee(detector, symbols);
+  console::Reader reader(tee);
   ReadCounts counts;
   counts.read = KILN_TRY(ReadLog(path, STDIN_FILENO, [&](std::string_view text) {
     reader.Feed(text);
@@ -106,9 +114,10 @@ Result<crash::OutputFormat> FormatOf(const Parsed& parsed) {
 }
 
 // One log; what there is to say beside its reports goes to stderr, or for a person to stdout.
-Result<> PrintLog(const Context& context, const std::string& path, Printer& printer, bool for_person) {
+Result<> PrintLog(const Context& context, const std::string& path, Printer& printer, CrashSymbols* symbols,
+                  bool for_person) {
   const uint64_t before = printer.count();
-  const auto counts = KILN_TRY(ReadReports(path, printer, [&] { return printer.TakeResult(); }));
+  const auto counts = KILN_TRY(ReadReports(path, printer, symbols, [&] { return printer.TakeResult(); }));
   KILN_TRY(printer.TakeResult());
   const uint64_t found = printer.count() - before;
   if (found == 0 && !counts.read.is_text) return NoText(path);
@@ -172,7 +181,8 @@ Result<int> GroupCommand(Context& context, const Parsed& parsed, bool json) {
   for (size_t i = 0; i < logs.size(); ++i) {
     progress.Show(fmt::format("{} of {} logs", i + 1, logs.size()));
     Gatherer gatherer(groups, logs[i]);
-    const auto counts = ReadReports(sys::JoinPath(folder, logs[i]), gatherer, [] { return Result<>(); });
+    const auto counts =
+        ReadReports(sys::JoinPath(folder, logs[i]), gatherer, nullptr, [] { return Result<>(); });
     if (!counts || (!gatherer.any() && !counts->read.is_text)) {
       progress.Clear();
       context.log.Warning("{}", counts ? NoText(logs[i]).Text() : counts.error().Text());
@@ -200,11 +210,14 @@ Result<int> CrashCommand(Context& context, const Parsed& parsed) {
     paths = {"-"};
   }
   const bool for_person = format == crash::OutputFormat::kText && !parsed.Has("--titles");
-  Printer printer(context, format, parsed.Has("--titles"), {.full = parsed.Has("--full")});
+  std::unique_ptr<CrashSymbols> symbols;
+  if (!parsed.Has("--titles") && !parsed.Has("--no-symbols"))
+    symbols = KILN_TRY(CrashSymbols::Create(context, parsed));
+  Printer printer(context, format, parsed.Has("--titles"), {.full = parsed.Has("--full")}, symbols.get());
   int code = 0;
   for (const auto& path : paths) {
     if (paths.size() > 1) printer.set_log(path);
-    auto done = PrintLog(context, path, printer, for_person);
+    auto done = PrintLog(context, path, printer, symbols.get(), for_person);
     if (done) continue;
     // One alone that could not be read is the command's error; of several the others are still read.
     if (done.error().system_errno() == EPIPE || (paths.size() == 1 && printer.count() == 0))

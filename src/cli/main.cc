@@ -69,6 +69,7 @@ constexpr Entry kEntries[] = {
     {"runs show", RunsShowCommand},
     {"runs prune", RunsPruneCommand},
     {"crash", CrashCommand},
+    {"internal-decode", DecodeCommand},
     {"crashes", CrashesCommand},
     {"template list", TemplateListCommand},
     {"template show", TemplateShowCommand},

@@ -98,9 +98,12 @@ std::string ReadExecutor(std::string_view text) {
   return {};
 }
 
-Frame ToFrame(const StackLine& line) {
+Frame ToFrame(const StackLine& line, size_t text_line) {
   Frame frame;
   frame.function = line.function;
+  frame.symbol = line.symbol;
+  frame.is_pc = line.kind == Kind::kInstruction;
+  frame.line = text_line;
   frame.offset = line.offset;
   frame.size = line.size;
   frame.module = line.module;
@@ -129,10 +132,10 @@ void ReadStacks(const Message& message, const std::vector<StackLine>& stack_line
     } else if (line.kind == Kind::kFrame) {
       if (!open) begin(heading);
       if (report.stacks.back().frames.size() < kMaxFrames)
-        report.stacks.back().frames.push_back(ToFrame(line));
+        report.stacks.back().frames.push_back(ToFrame(line, message.before.size() + i));
     } else if (line.kind == Kind::kInstruction && report.stacks.empty()) {
       begin(text.substr(0, text.find_first_of(":[")));
-      report.stacks.back().frames.push_back(ToFrame(line));
+      report.stacks.back().frames.push_back(ToFrame(line, message.before.size() + i));
       open = false;
     } else if (line.kind == Kind::kEnd || line.kind == Kind::kTaskEnd ||
                text.starts_with("Last Breaking-Event-Address") ||

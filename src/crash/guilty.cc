@@ -169,12 +169,6 @@ constexpr std::string_view kMachinery[] = {"lib/",
                                            "drivers/char/random.c",
                                            "rust/"};
 
-bool IsMachinery(std::string_view path) {
-  if (path.ends_with(".h") || path.ends_with(".S")) return true;
-  return std::any_of(std::begin(kMachinery), std::end(kMachinery),
-                     [&](std::string_view name) { return path.starts_with(name); });
-}
-
 constexpr std::array<std::string_view, 21> kTopFolders = {
     "arch", "block",    "certs",    "crypto", "drivers", "fs",  "include",
     "init", "io_uring", "ipc",      "kernel", "lib",     "mm",  "net",
@@ -220,6 +214,12 @@ bool IsSource(std::string_view path) {
 }
 
 }  // namespace
+
+bool IsMachinery(std::string_view path) {
+  if (path.ends_with(".h") || path.ends_with(".S")) return true;
+  return std::any_of(std::begin(kMachinery), std::end(kMachinery),
+                     [&](std::string_view name) { return path.starts_with(name); });
+}
 
 std::vector<std::string> SourcePaths(std::string_view line) {
   std::vector<std::string> out;

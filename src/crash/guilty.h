@@ -16,6 +16,9 @@ namespace kiln::crash {
 std::string GuiltyFile(const Message& message, const std::vector<StackLine>& stack_lines,
                        const MessageFormat& format);
 
+/// Whether a file of the tree belongs to that machinery or is a header.
+bool IsMachinery(std::string_view path);
+
 /// Source paths on a line, "fs/exec.c" of "fs/exec.c:123"; build prefixes and ".." taken out.
 std::vector<std::string> SourcePaths(std::string_view line);
 

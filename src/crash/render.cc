@@ -15,6 +15,8 @@ namespace {
 constexpr size_t kFirstStackFrames = 20;
 constexpr size_t kOtherStackFrames = 6;
 constexpr size_t kOtherStacks = 6;
+constexpr size_t kInstructionsBefore = 5;
+constexpr size_t kInstructionsAfter = 3;
 
 struct Fact {
   std::string_view label;
@@ -67,6 +69,8 @@ std::vector<Fact> Facts(const Report& report, const RenderOptions& options) {
   if (report.panicked) add("panicked", "yes");
   add("log", Place(report, options.log));
   add("fingerprint", Printable(report.fingerprint));
+  for (const auto& file : report.symbol_files) add("symbols", Printable(file));
+  for (const auto& note : report.notes) add("beware", Printable(note));
   return facts;
 }
 
@@ -94,6 +98,54 @@ std::string RegisterText(const Report& report) {
   return line.empty() ? out : out + line + "\n";
 }
 
+bool IsPlaceOfCrash(const Stack& stack) { return !stack.frames.empty() && stack.frames.back().is_pc; }
+
+// "  > 8b 07          mov eax, dword ptr [rdi]  ; fs/exec.c:123".
+std::string InstructionText(const Report& report, std::string_view indent, bool full) {
+  const auto& all = report.instructions;
+  const auto here = std::ranges::find_if(all, &Instruction::is_here);
+  const auto at = static_cast<size_t>(here - all.begin());
+  std::string out;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!full && (i + kInstructionsBefore < at || i > at + kInstructionsAfter)) continue;
+    const Instruction& one = all[i];
+    std::string line = fmt::format("{}{} {:<24} {}", indent, one.is_here ? '>' : ' ', Printable(one.bytes),
+                                   Printable(one.text));
+    if (!one.target.empty()) line += fmt::format(" <{}>", Printable(one.target));
+    if (!one.source.empty()) line += fmt::format("  ; {}", Printable(one.source));
+    out += line + "\n";
+  }
+  return out;
+}
+
+std::string CommitText(const Commit& commit) {
+  return fmt::format("{} {} (\"{}\", {})", Printable(commit.date), Printable(commit.id),
+                     Printable(commit.subject), Printable(commit.author));
+}
+
+// What is known of the tree and its history, in lines of "what: ...".
+std::string BlameText(const Report& report, std::string_view indent) {
+  if (!report.blame) return {};
+  const Blame& blame = *report.blame;
+  std::string out;
+  const auto add = [&](std::string_view what, std::string_view text) {
+    out += fmt::format("{}{:<12} {}\n", indent, what, text);
+  };
+  if (!blame.line.empty()) add("line", Printable(blame.line));
+  if (blame.last_change) add("last change", CommitText(*blame.last_change));
+  for (const auto& commit : blame.fixes) {
+    add("perhaps fixed", CommitText(commit));
+    add("", "  " + Printable(commit.why));
+  }
+  for (const auto& commit : blame.suspects) {
+    add("suspect", CommitText(commit));
+    add("", "  " + Printable(commit.why));
+  }
+  for (const auto& who : blame.maintainers) add("ask", Printable(who));
+  for (const auto& note : blame.notes) add("beware", Printable(note));
+  return out;
+}
+
 std::string Text(const Report& report, const RenderOptions& options) {
   std::string out = Printable(report.title) + "\n";
   for (const Fact& fact : Facts(report, options)) out += fmt::format("  {:<12} {}\n", fact.label, fact.value);
@@ -102,12 +154,18 @@ std::string Text(const Report& report, const RenderOptions& options) {
     if (!options.full && shown > kOtherStacks) break;
     const size_t most = options.full ? SIZE_MAX - 1 : shown == 0 ? kFirstStackFrames : kOtherStackFrames;
     out += fmt::format("\n{}\n{}", Heading(stack), StackText(stack, "  ", most));
+    if (shown == 0 && IsPlaceOfCrash(stack)) out += InstructionText(report, "    ", options.full);
     ++shown;
   }
   if (shown < report.stacks.size())
     out += fmt::format("\n... {} more stacks\n", report.stacks.size() - shown);
   if (options.full && !report.registers.empty()) out += "\nRegisters:\n" + RegisterText(report);
-  if (!report.code.empty()) out += "\nCode: " + Printable(report.code) + "\n";
+  if (const std::string blame = BlameText(report, "  "); !blame.empty()) out += "\nBlame:\n" + blame;
+  const bool code_shown = !report.stacks.empty() && IsPlaceOfCrash(report.stacks[0]);
+  if (!report.instructions.empty() && !code_shown)
+    out += "\nCode:\n" + InstructionText(report, "  ", options.full);
+  else if (!report.code.empty() && (report.instructions.empty() || options.full))
+    out += "\nCode: " + Printable(report.code) + "\n";
   return out;
 }
 
@@ -139,7 +197,11 @@ std::string Markdown(const Report& report, const RenderOptions& options) {
   for (const Stack& stack : report.stacks)
     out +=
         fmt::format("\n{}\n\n{}", EscapeMarkdown(Heading(stack)), Fenced(StackText(stack, "", SIZE_MAX - 1)));
-  if (!report.code.empty()) out += "\n" + Fenced("Code: " + Printable(report.code));
+  if (!report.instructions.empty())
+    out += "\nCode:\n\n" + Fenced(InstructionText(report, "", true));
+  else if (!report.code.empty())
+    out += "\n" + Fenced("Code: " + Printable(report.code));
+  if (const std::string blame = BlameText(report, ""); !blame.empty()) out += "\nBlame:\n\n" + Fenced(blame);
   out += "\n<details><summary>The whole message</summary>\n\n" + Fenced(Printable(report.text)) +
          "\n</details>\n";
   return out;
@@ -167,9 +229,21 @@ std::string Email(const Report& report, const RenderOptions&) {
   out += "\nHow to reproduce: [steps or a program; or: seen once]\n\n";
   out += Printable(report.text);
   if (!out.ends_with('\n')) out += '\n';
-  if (!report.guilty_file.empty())
+  if (!report.instructions.empty())
+    out += "\nCode around the instruction pointer:\n\n" + InstructionText(report, "", true);
+  if (report.blame &&
+      (report.blame->last_change || !report.blame->suspects.empty() || !report.blame->fixes.empty())) {
+    Report history = report;
+    history.blame->maintainers.clear();
+    out += "\nFrom the tree's history:\n\n" + BlameText(history, "");
+  }
+  if (report.blame && !report.blame->maintainers.empty()) {
+    out += "\nTo:\n";
+    for (const auto& who : report.blame->maintainers) out += "  " + Printable(who) + "\n";
+  } else if (!report.guilty_file.empty()) {
     out += fmt::format("\nWho should get this: scripts/get_maintainer.pl -f {}\n",
                        Printable(report.guilty_file));
+  }
   return out;
 }
 
@@ -217,7 +291,11 @@ std::string Html(const Report& report, const RenderOptions& options) {
     first = false;
   }
   if (!report.registers.empty()) out += Folded("Registers", RegisterText(report));
-  if (!report.code.empty()) out += Folded("Code", Printable(report.code));
+  if (!report.instructions.empty())
+    out += Folded("Code", InstructionText(report, "", true), true);
+  else if (!report.code.empty())
+    out += Folded("Code", Printable(report.code));
+  if (const std::string blame = BlameText(report, ""); !blame.empty()) out += Folded("Blame", blame, true);
   out += Folded("The whole message", Printable(report.text));
   return out + "</section>\n";
 }

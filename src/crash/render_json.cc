@@ -16,7 +16,43 @@ Json FrameJson(const Frame& frame) {
   if (!frame.file.empty()) out["file"] = ToValidUtf8(frame.file);
   if (frame.is_inline) out["inline"] = true;
   if (frame.unreliable) out["unreliable"] = true;
+  if (frame.is_pc) out["pc"] = true;
   return out;
+}
+
+Json InstructionJson(const Instruction& one) {
+  Json out = {{"address", one.address}, {"bytes", one.bytes}, {"text", ToValidUtf8(one.text)}};
+  if (!one.target.empty()) out["target"] = ToValidUtf8(one.target);
+  if (!one.source.empty()) out["source"] = ToValidUtf8(one.source);
+  if (one.is_here) out["here"] = true;
+  return out;
+}
+
+Json Texts(const std::vector<std::string>& texts) {
+  Json out = Json::array();
+  for (const auto& text : texts) out.push_back(ToValidUtf8(text));
+  return out;
+}
+
+Json CommitJson(const Commit& commit) {
+  return {{"id", commit.id},
+          {"subject", ToValidUtf8(commit.subject)},
+          {"author", ToValidUtf8(commit.author)},
+          {"date", commit.date},
+          {"why", ToValidUtf8(commit.why)}};
+}
+
+Json BlameJson(const Blame& blame) {
+  Json suspects = Json::array();
+  for (const auto& commit : blame.suspects) suspects.push_back(CommitJson(commit));
+  Json fixes = Json::array();
+  for (const auto& commit : blame.fixes) fixes.push_back(CommitJson(commit));
+  return {{"line", Text(blame.line)},
+          {"last_change", blame.last_change ? CommitJson(*blame.last_change) : Json(nullptr)},
+          {"maintainers", Texts(blame.maintainers)},
+          {"suspects", std::move(suspects)},
+          {"fixes", std::move(fixes)},
+          {"notes", Texts(blame.notes)}};
 }
 
 }  // namespace
@@ -50,6 +86,11 @@ std::string detail::ReportJson(const Report& report, std::string_view log) {
     for (const auto& frame : stack.frames) frames.push_back(FrameJson(frame));
     out["stacks"].push_back({{"heading", ToValidUtf8(stack.heading)}, {"frames", std::move(frames)}});
   }
+  out["instructions"] = Json::array();
+  for (const auto& one : report.instructions) out["instructions"].push_back(InstructionJson(one));
+  out["symbol_files"] = Texts(report.symbol_files);
+  out["notes"] = Texts(report.notes);
+  out["blame"] = report.blame ? BlameJson(*report.blame) : Json(nullptr);
   out["line"] = report.first_line + 1;
   out["offset"] = report.begin;
   out["time_s"] =

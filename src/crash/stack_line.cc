@@ -85,6 +85,7 @@ bool ReadFunction(std::string_view text, StackLine& out) {
   if (text.starts_with('.')) {
     while (!text.empty() && (IsName(text.front()) || text.front() == '.')) text.remove_prefix(1);
   }
+  out.symbol = {name.data(), static_cast<size_t>(text.data() - name.data())};
   if (Take(text, "+0x")) {
     if (text.empty() || !IsHex(text.front())) return false;
     out.offset = ReadHex(text);
@@ -97,8 +98,15 @@ bool ReadFunction(std::string_view text, StackLine& out) {
   if (text.starts_with('[') && !text.starts_with("[inline]")) {
     const size_t end = text.find(']');
     if (end != std::string_view::npos) {
-      out.module = text.substr(1, text.substr(0, end).find_first_of(" ]", 1) - 1);
-      if (out.module.size() > end - 1) out.module = text.substr(1, end - 1);
+      const std::string_view inside = text.substr(1, end - 1);
+      const size_t blank = inside.find(' ');
+      out.module = inside.substr(0, blank);
+      // With CONFIG_STACKTRACE_BUILD_ID: "[module 1234abcd...]", and "[1234abcd...]" for the kernel itself.
+      const std::string_view last = blank == std::string_view::npos ? inside : inside.substr(blank + 1);
+      if (last.size() == 40 && last.find_first_not_of("0123456789abcdef") == std::string_view::npos) {
+        out.build_id = last;
+        if (blank == std::string_view::npos) out.module = {};
+      }
       text.remove_prefix(end + 1);
       SkipBlanks(text);
     }

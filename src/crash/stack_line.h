@@ -21,8 +21,10 @@ struct StackLine {
   };
   Kind kind = Kind::kOther;
   std::string_view function;  ///< Without ".isra.0"; empty for a bare address.
+  std::string_view symbol;    ///< The same as it was printed, with what `function` leaves out.
   std::string_view module;
-  std::string_view file;  ///< "path.c:12" in a symbolized log.
+  std::string_view build_id;  ///< Of the module, or of the kernel, where it was printed; hex.
+  std::string_view file;      ///< "path.c:12" in a symbolized log.
   uint64_t offset = 0;
   uint64_t size = 0;
   bool unreliable = false;

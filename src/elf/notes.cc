@@ -84,15 +84,19 @@ std::optional<std::string> BuildId(const std::vector<Note>& notes) {
 }
 
 std::optional<std::string> FindLinuxBanner(std::string_view bytes, size_t fresh) {
+  // A kernel also holds a copy that was made before the build had a number: "... # SMP ...".
+  std::optional<std::string> unnumbered;
   for (size_t at = 0;; ++at) {
-    if (at >= bytes.size()) return std::nullopt;
+    if (at >= bytes.size()) return unnumbered;
     const void* found = ::memmem(bytes.data() + at, bytes.size() - at, kBanner.data(), kBanner.size());
-    if (found == nullptr) return std::nullopt;
+    if (found == nullptr) return unnumbered;
     at = static_cast<size_t>(static_cast<const char*>(found) - bytes.data());
-    if (at >= fresh) return std::nullopt;
+    if (at >= fresh) return unnumbered;
     const std::string_view rest = bytes.substr(at, kMaxBanner);
     const std::string_view banner = Trim(rest.substr(0, std::min(rest.find('\0'), rest.find('\n'))));
-    if (ReleaseOfBanner(banner)) return std::string(banner);
+    if (!ReleaseOfBanner(banner)) continue;
+    if (banner.find(" # ") == std::string_view::npos) return std::string(banner);
+    if (!unnumbered) unnumbered = banner;
   }
 }
 
@@ -114,8 +118,9 @@ Result<> ScanLoaded(const Source& source, const Headers& headers, size_t overlap
 Result<std::optional<std::string>> FindLinuxBanner(const Source& source, const Headers& headers) {
   std::optional<std::string> banner;
   KILN_TRY(ScanLoaded(source, headers, kMaxBanner, [&](std::string_view bytes, size_t fresh) {
-    banner = FindLinuxBanner(bytes, fresh);
-    return !banner;
+    auto found = FindLinuxBanner(bytes, fresh);
+    if (found && (!banner || found->find(" # ") == std::string::npos)) banner = std::move(found);
+    return !banner || banner->find(" # ") != std::string::npos;
   }));
   return banner;
 }
