@@ -95,8 +95,7 @@ class Completion(unittest.TestCase):
 
     def need(self, shell):
         if shutil.which(shell) is None:
-            print(f"SKIP: {shell} is not installed")
-            sys.exit(SKIPPED)
+            self.skipTest(f"{shell} is not installed")
 
     def ask_bash(self, line):
         done = subprocess.run(["bash", "--norc", "-c", BASH_ASK, "bash", self.scripts, *line.split(" ")],
@@ -149,5 +148,12 @@ class Completion(unittest.TestCase):
         self.check(zsh.ask)
 
 
+class Skips(unittest.TextTestResult):
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        print(f"SKIP: {reason}", flush=True)
+
+
 if __name__ == "__main__":
-    unittest.main()
+    result = unittest.main(exit=False, testRunner=unittest.TextTestRunner(resultclass=Skips)).result
+    sys.exit(1 if not result.wasSuccessful() else SKIPPED if len(result.skipped) == result.testsRun else 0)
