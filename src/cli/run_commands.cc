@@ -108,10 +108,10 @@ Result<int> Run(Context& context, const run::Request& request, const Manner& man
   return outcome.exit_code;
 }
 
-// `--build`: the tree that --kernel names, or the one here, is built, and its build is what runs. Gives an exit code
-// when the user stopped it.
-Result<std::optional<int>> BuildFirst(Context& context, const Parsed& parsed, const config::Settings& settings,
-                                      run::Request& request) {
+// `--build`: the tree that --kernel names, or the one here, is built, and its build is what runs. Gives an
+// exit code when the user stopped it.
+Result<std::optional<int>> BuildFirst(Context& context, const Parsed& parsed,
+                                      const config::Settings& settings, run::Request& request) {
   build::Request wanted{.tree = {}, .current = context.current, .commit = {}};
   if (!request.kernel.empty()) wanted.tree = sys::AbsolutePath(request.kernel, context.current);
   wanted.profiles = kconfig::SplitStack(parsed.All("--build-profile"));

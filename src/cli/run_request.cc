@@ -18,6 +18,24 @@ run::DiskRequest Disk(const std::string& text) {
   return disk;
 }
 
+// What a frozen machine is made of can't be asked for anew.
+Result<> CheckFrozen(const Parsed& parsed) {
+  if (parsed.Has("--checkpoint") && parsed.Has("--repeat"))
+    return Error(ErrorCode::kInvalidArgument, "--checkpoint and --repeat were both given")
+        .Hint("make the checkpoint once, then repeat from it with --from");
+  if (!parsed.Has("--from")) return {};
+  for (const std::string_view option :
+       {"--kernel", "--run",    "--arch",  "--accel",    "--disable-kvm", "--cpus", "--memory",
+        "--root",   "--rw",     "--share", "--rodir",    "--disk",        "--net",  "--forward",
+        "--append", "--module", "--qemu",  "--qemu-arg", "--qemu-opts",   "--link", "--cold"}) {
+    if (!parsed.Has(option)) continue;
+    return MakeError(ErrorCode::kInvalidArgument, "{} was given with --from {}, whose machine stands already",
+                     option, Printable(parsed.Last("--from")))
+        .Hint(fmt::format("leave {} out, or make another checkpoint with it", option));
+  }
+  return {};
+}
+
 }  // namespace
 
 void AddAliases(config::LoadRequest& request, const Parsed& parsed) {
@@ -69,7 +87,10 @@ Result<run::Request> MakeRequest(const config::Settings& settings, const Parsed&
   request.boot_timeout = settings.Time("boot_timeout");
   request.verbose = parsed.Has("--verbose");
   request.cold = parsed.Has("--cold");
+  request.checkpoint = parsed.Last("--checkpoint");
+  request.from = parsed.Last("--from");
   request.keep_bundle = !parsed.Has("--no-keep");
+  KILN_TRY(CheckFrozen(parsed));
   request.command = parsed.operands;
   if (parsed.Has("--exec")) {
     if (!request.command.empty())

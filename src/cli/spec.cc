@@ -35,6 +35,14 @@ constexpr OptionSpec kRunOptions[] = {
      .placeholder = "NAMES",
      .doc = "The same, with these profiles: kasan,kunit",
      .group = "Command"},
+    {.names = "--checkpoint",
+     .placeholder = "NAME",
+     .doc = "Freeze the machine when the command has ended well, to start from it with --from",
+     .group = "Command"},
+    {.names = "--from",
+     .placeholder = "NAME",
+     .doc = "Start from a checkpoint: the machine is as its command left it",
+     .group = "Command"},
     {.names = "--cold", .doc = "Boot; neither use nor make a template of this machine", .group = "Command"},
     {.names = "--repeat",
      .placeholder = "N",
@@ -333,6 +341,11 @@ constexpr Example kContainerReloadExamples[] = {
     {"kiln container reload", "end it and start it from its image"}};
 constexpr Example kContainerDownExamples[] = {{"kiln container down", "end it"}};
 
+constexpr Example kCheckpointListExamples[] = {{"kiln checkpoint list", "each with its kernel and command"}};
+constexpr Example kCheckpointShowExamples[] = {
+    {"kiln checkpoint show loaded", "how it was made, and of what"}};
+constexpr Example kCheckpointRmExamples[] = {{"kiln checkpoint rm loaded", "give its disk space back"}};
+
 constexpr Example kConfigExamples[] = {
     {"kiln config", "every setting, its value and where that came from"},
     {"kiln config memory", "one value, alone, for scripts"},
@@ -423,6 +436,26 @@ constexpr CommandSpec kCommands[] = {
          "How often each was seen, in how many runs, and in which first and last. The most frequent first.",
      .options = kJsonOnly,
      .examples = kCrashesExamples},
+    {.name = "checkpoint list",
+     .operands_text = "",
+     .summary = "list checkpoints: name, kernel, size and the command that made them",
+     .description = "Made by kiln run --checkpoint NAME -- COMMAND, used by kiln run --from NAME "
+                    "(docs/checkpoints.md).",
+     .options = kJsonOnly,
+     .examples = kCheckpointListExamples},
+    {.name = "checkpoint show",
+     .operands_text = "NAME",
+     .summary = "show one checkpoint",
+     .description = "Its machine, its command, and whether it can still be used.",
+     .operands = Operands::kOne,
+     .options = kJsonOnly,
+     .examples = kCheckpointShowExamples},
+    {.name = "checkpoint rm",
+     .operands_text = "NAME",
+     .summary = "remove a checkpoint",
+     .description = "One that a run uses stays.",
+     .operands = Operands::kOne,
+     .examples = kCheckpointRmExamples},
     {.name = "template list",
      .operands_text = "",
      .summary = "list the booted machines that runs are cloned from",

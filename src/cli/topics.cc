@@ -26,18 +26,19 @@ constexpr Topic kTopics[] = {
          "they failed.\n"},
     {.name = "verdicts",
      .summary = "the ways in which a run can end",
-     .text = "    pass         the command ended with 0\n"
-             "    fail         the command ended otherwise: its code is kiln's code\n"
-             "    crash        the kernel panicked or oopsed; its report is on the screen and in crash.txt\n"
-             "    hang         the kernel booted and then stopped answering\n"
-             "    timeout      the command took longer than --timeout\n"
-             "    no-boot      the kernel never reached kiln's agent\n"
-             "    infra        ours or the host's fault: QEMU, disk, permissions, a killed kiln, a lost agent\n"
-             "    interrupted  you stopped it\n"
-             "\n"
-             "Each run keeps its verdict and the cause in words: kiln runs, kiln runs show ID. Which exit "
-             "code goes with "
-             "which: kiln help exit-codes.\n"},
+     .text =
+         "    pass         the command ended with 0\n"
+         "    fail         the command ended otherwise: its code is kiln's code\n"
+         "    crash        the kernel panicked or oopsed; its report is on the screen and in crash.txt\n"
+         "    hang         the kernel booted and then stopped answering\n"
+         "    timeout      the command took longer than --timeout\n"
+         "    no-boot      the kernel never reached kiln's agent\n"
+         "    infra        ours or the host's fault: QEMU, disk, permissions, a killed kiln, a lost agent\n"
+         "    interrupted  you stopped it\n"
+         "\n"
+         "Each run keeps its verdict and the cause in words: kiln runs, kiln runs show ID. Which exit "
+         "code goes with "
+         "which: kiln help exit-codes.\n"},
     {.name = "kernels",
      .summary = "what --kernel takes",
      .text = "--kernel takes any of these, and kiln finds out which it is:\n"

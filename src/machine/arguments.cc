@@ -241,6 +241,17 @@ class Builder {
                        kMaximumSerialBytes);
       const std::string file = fmt::format("disk{}-file", i);
       const std::string node = fmt::format("disk{}", i);
+      if (disk.discard_writes) {
+        // Only -drive makes the temporary overlay by itself, in a file without a name.
+        Put("-drive", OptionWriter("")
+                          .Add("if", "none")
+                          .Add("id", node)
+                          .Add("file", disk.path)
+                          .Add("format", disk.format)
+                          .Add("snapshot", true));
+        Put("-device", OptionWriter("virtio-blk-pci").Add("drive", node).AddIfSet("serial", disk.serial));
+        continue;
+      }
       Put("-blockdev", OptionWriter("")
                            .Add("driver", disk.is_device ? "host_device" : "file")
                            .Add("node-name", file)

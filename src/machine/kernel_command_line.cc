@@ -17,6 +17,9 @@ void AppendX86(std::vector<std::string>& words, Accelerator accelerator) {
   // CPUs would fall back to the HPET, whose reading costs twenty times more. Its check that the timer
   // interrupt works panics when the host is so busy that the guest misses ten ticks.
   if (accelerator == Accelerator::kTcg) Append(words, {"tsc=reliable", "no_timer_check"});
+  // A guest that is emulated on a busy host stands still for longer than its own watchdogs think a CPU may.
+  if (accelerator == Accelerator::kTcg)
+    Append(words, {"watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=60"});
 }
 
 }  // namespace

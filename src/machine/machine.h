@@ -55,6 +55,8 @@ struct Disk {
   std::string path{};
   std::string format = "raw";  ///< A QEMU block driver: raw, qcow2 …; never guessed from the bytes.
   bool read_only = false;
+  /// What the guest writes is gone with the machine; `path` stays as it is.
+  bool discard_writes = false;
   bool is_device = false;  ///< `path` is a block device, not a regular file.
   std::string serial{};    ///< At most 20 bytes; /dev/disk/by-id in the guest. May be empty.
   bool operator==(const Disk&) const = default;

@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "machine/arguments.h"
+#include "run/checkpoints.h"
 #include "run/record.h"
 #include "run/session.h"
 #include "sys/files.h"
@@ -43,23 +44,82 @@ void WriteCrashFiles(const SessionResult& result, const store::Bundle& bundle, L
 }
 
 // Wakes the plan's template where there is one; a template that would not wake is thrown away and the machine
-// boots.
-SessionResult RunWithTemplate(const Plan& plan, bool cold, World& world, const store::Bundle& bundle,
-                              Outcome& outcome) {
-  const BundleFiles files{.console = bundle.PathOf("console.log"),
-                          .standard_output = bundle.PathOf("stdout"),
-                          .standard_error = bundle.PathOf("stderr")};
-  store::Cache cache(world.paths.cache, world.clock, world.log);
-  TemplateUse use = cold ? TemplateUse{} : ChooseTemplate(plan, cache, world.observer);
-  if (!use.obstacle.empty()) world.log.Info("booting from scratch: {}", use.obstacle);
-  outcome.cloned = use.clone.has_value();
-  const std::string key = use.key;
-  SessionResult result = RunSession(plan, world, std::move(use), cache, files, outcome.timings);
-  if (!result.clone_failed) return result;
-  world.observer.OnNote(result.cause + "; booting from scratch");
-  (void)cache.Remove(kTemplateKind, key);
-  outcome.cloned = false;
-  return RunSession(plan, world, {}, cache, files, outcome.timings);
+// boots. A checkpoint has no such other way.
+class Runner {
+ public:
+  Runner(const Request& request, World& world, const store::Bundle& bundle, Outcome& outcome)
+      : request_(request),
+        effective_(request),
+        world_(world),
+        outcome_(outcome),
+        files_{.console = bundle.PathOf("console.log"),
+               .standard_output = bundle.PathOf("stdout"),
+               .standard_error = bundle.PathOf("stderr")},
+        templates_(world.paths.cache, world.clock, world.log),
+        checkpoints_(world.paths.state, world.clock, world.log) {}
+
+  Result<SessionResult> Run(store::RunSummary& summary, nlohmann::json& details) {
+    // What is asked, with the machine of the checkpoint that it starts from.
+    if (!request_.from.empty()) effective_ = KILN_TRY(RequestFromCheckpoint(request_, checkpoints_));
+    Plan plan = KILN_TRY(MakePlan(effective_, world_, outcome_.timings));
+    for (const auto& note : plan.notes) world_.observer.OnNote(note);
+    summary.kernel = plan.kernel.release.empty() ? plan.kernel.image : plan.kernel.release;
+    SessionResult result = KILN_TRY(RunPlan(plan));
+    details.update(ToJson(plan));
+    details.update(ToJson(result));
+    return result;
+  }
+
+ private:
+  Result<SessionResult> RunPlan(Plan& plan) {
+    const bool disks_built_in =
+        !request_.from.empty() || (!request_.checkpoint.empty() && !plan.machine.disks.empty());
+    const bool may_use_template = request_.from.empty() && !request_.cold && !disks_built_in;
+    TemplateUse use = may_use_template ? ChooseTemplate(plan, templates_, world_.observer) : TemplateUse{};
+    use.disks_built_in = disks_built_in;
+    if (!request_.from.empty()) use.clone.emplace(KILN_TRY(OpenCheckpoint(request_, plan, checkpoints_)));
+    if (!request_.checkpoint.empty())
+      use.checkpoint.emplace(KILN_TRY(BeginCheckpoint(effective_, plan, world_, checkpoints_)));
+    if (!use.obstacle.empty()) world_.log.Info("booting from scratch: {}", use.obstacle);
+    outcome_.cloned = use.clone.has_value();
+    const std::string key = use.key;
+    SessionResult result = Session(plan, std::move(use));
+    if (!result.clone_failed || !request_.from.empty()) return result;
+    world_.observer.OnNote(result.cause + "; booting from scratch");
+    (void)templates_.Remove(kTemplateKind, key);
+    outcome_.cloned = false;
+    TemplateUse again;
+    if (!request_.checkpoint.empty())
+      again.checkpoint.emplace(KILN_TRY(BeginCheckpoint(effective_, plan, world_, checkpoints_)));
+    return Session(plan, std::move(again));
+  }
+
+  SessionResult Session(const Plan& plan, TemplateUse use) {
+    return RunSession(plan, world_, std::move(use), {.templates = templates_, .checkpoints = checkpoints_},
+                      files_, outcome_.timings);
+  }
+
+  const Request& request_;
+  Request effective_;
+  World& world_;
+  Outcome& outcome_;
+  BundleFiles files_;
+  store::Cache templates_;
+  store::Cache checkpoints_;
+};
+
+// Plans and runs; what can't be planned or begun is told as the caller's fault where it is.
+SessionResult PlanAndRun(const Request& request, World& world, const store::Bundle& bundle, Outcome& outcome,
+                         store::RunSummary& summary, nlohmann::json& details) {
+  auto result = Runner(request, world, bundle, outcome).Run(summary, details);
+  if (result) return *std::move(result);
+  const ErrorCode code = result.error().code();
+  outcome.bad_input =
+      code == ErrorCode::kInvalidArgument || (code == ErrorCode::kNotFound && !request.from.empty());
+  SessionResult nothing;
+  nothing.cause = result.error().Text();
+  nothing.hint = result.error().hint();
+  return nothing;
 }
 
 }  // namespace
@@ -75,19 +135,8 @@ Outcome Execute(const Request& request, World& world, store::RunStore& runs, con
     result.hint = bundle.error().hint();
   } else {
     summary.id = bundle->id();
-    auto plan = MakePlan(request, world, outcome.timings);
-    if (!plan) {
-      result.cause = plan.error().Text();
-      result.hint = plan.error().hint();
-      outcome.bad_input = plan.error().code() == ErrorCode::kInvalidArgument;
-    } else {
-      for (const auto& note : plan->notes) world.observer.OnNote(note);
-      summary.kernel = plan->kernel.release.empty() ? plan->kernel.image : plan->kernel.release;
-      result = RunWithTemplate(*plan, request.cold, world, *bundle, outcome);
-      details.update(ToJson(*plan));
-      details.update(ToJson(result));
-      WriteCrashFiles(result, *bundle, world.log);
-    }
+    result = PlanAndRun(request, world, *bundle, outcome, summary, details);
+    WriteCrashFiles(result, *bundle, world.log);
     outcome.run_id = bundle->id();
     if (bundle->kept()) outcome.bundle = bundle->path();
   }

@@ -96,6 +96,8 @@ json ToJson(const Request& request) {
           {"environment_set", std::move(set)},
           {"timeout_ns", Nanoseconds(request.timeout)},
           {"boot_timeout_ns", Nanoseconds(request.boot_timeout)},
+          {"checkpoint", request.checkpoint},
+          {"from", request.from},
           {"verbose", request.verbose},
           {"cold", request.cold}};
 }
@@ -130,6 +132,8 @@ Result<Request> RequestFromJson(const json& object) {
   reader.Read("environment_set", request.environment_set);
   reader.Read("timeout_ns", request.timeout);
   reader.Read("boot_timeout_ns", request.boot_timeout);
+  reader.Read("checkpoint", request.checkpoint);
+  reader.Read("from", request.from);
   reader.Read("verbose", request.verbose);
   reader.Read("cold", request.cold);
   json disks = json::array();

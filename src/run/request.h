@@ -50,6 +50,9 @@ struct Request {
       environment_pass;  ///< Names (a trailing * matches) taken from the caller's environment.
   std::vector<std::pair<std::string, std::string>> environment_set;
 
+  std::string checkpoint;  ///< `--checkpoint NAME`: freeze the machine after the command.
+  std::string from;        ///< `--from NAME`: the machine is that checkpoint.
+
   std::optional<Duration> timeout;       ///< Of the command; not scaled: the user said it.
   std::optional<Duration> boot_timeout;  ///< Scaled by the accelerator's speed when not given.
   bool verbose = false;                  ///< Every kernel message on the screen.

@@ -39,8 +39,13 @@ uint64_t RandomNumber() {
 /// One run of one machine: the state that its callbacks share. Ends with the first call of Conclude().
 class Session final : public console::RecordSink {
  public:
-  Session(const Plan& plan, World& world, TemplateUse use, store::Cache& cache, Timings& timings)
-      : plan_(plan), world_(world), use_(std::move(use)), cache_(cache), timings_(timings) {}
+  Session(const Plan& plan, World& world, TemplateUse use, Caches caches, Timings& timings)
+      : plan_(plan),
+        world_(world),
+        use_(std::move(use)),
+        cache_(caches.templates),
+        checkpoints_(caches.checkpoints),
+        timings_(timings) {}
 
   SessionResult Run(const BundleFiles& files) {
     if (auto started = Start(files); !started) {
@@ -84,7 +89,7 @@ class Session final : public console::RecordSink {
   Result<> StartQemu() {
     machine::Machine machine = plan_.machine;
     // What is frozen has no disks; they come when it is awake.
-    if (use_.clone || use_.draft) to_plug_ = std::exchange(machine.disks, {});
+    if ((use_.clone || use_.draft) && !use_.disks_built_in) to_plug_ = std::exchange(machine.disks, {});
     std::vector<std::pair<int, int>> inherited;
     sys::Fd state;
     if (use_.clone) {
@@ -92,10 +97,16 @@ class Session final : public console::RecordSink {
       machine.incoming_fd = vm::kFirstInheritedFd;
       state = KILN_TRY(sys::Open(use_.clone->entry.PathOf("state"), O_RDONLY));
       inherited.emplace_back(machine.incoming_fd, state.get());
-    } else if (use_.draft) {
+    }
+    if (use_.draft || use_.checkpoint) {
+      constexpr int kMemoryFd = vm::kFirstInheritedFd + 1;
       live_memory_ = KILN_TRY(vm::CreateLiveMemory(machine.memory_bytes));
-      machine.memory = {.file = fmt::format("/proc/self/fd/{}", vm::kFirstInheritedFd), .share = true};
-      inherited.emplace_back(vm::kFirstInheritedFd, live_memory_.get());
+      if (use_.clone) {
+        const sys::Fd ram = KILN_TRY(sys::Open(machine.memory.file, O_RDONLY));
+        KILN_TRY(vm::CopySparse(ram.get(), live_memory_.get()));
+      }
+      machine.memory = {.file = fmt::format("/proc/self/fd/{}", kMemoryFd), .share = true};
+      inherited.emplace_back(kMemoryFd, live_memory_.get());
     }
     qemu_ = KILN_TRY(vm::QemuProcess::Start(world_.loop, world_.spawner, plan_.qemu, machine, plan_.features,
                                             {.console = [this](std::string_view bytes) { OnConsole(bytes); },
@@ -152,7 +163,7 @@ class Session final : public console::RecordSink {
                  if (!frozen) {
                    world_.observer.OnNote(fmt::format("no template was made: {}", frozen.error().Text()));
                  }
-                 live_memory_.Reset();
+                 if (!use_.checkpoint) live_memory_.Reset();
                  Mark(timings_.frozen);
                  Plug();
                  SetUp();
@@ -310,9 +321,41 @@ class Session final : public console::RecordSink {
                                            ::strsignal(static_cast<int>(exited_->signal))));
     } else if (exited_->code != 0) {
       Conclude(Verdict::kFail, fmt::format("the command ended with exit code {}", exited_->code));
+    } else if (use_.checkpoint) {
+      FreezeCheckpoint();
     } else {
       Conclude(Verdict::kPass, "the command ended with exit code 0");
     }
+  }
+
+  // What can't be frozen is taken away first; what was written is on its disk before that stands still.
+  void FreezeCheckpoint() {
+    boot_timer_ = world_.loop.After(plan_.boot_limit, [this] {
+      Infra(MakeError(ErrorCode::kTimeout, "the machine could not be frozen within {}",
+                      FormatDuration(plan_.boot_limit)));
+    });
+    auto requests = Requests(rootfs::PlanDetachment(plan_.steps).undo);
+    requests.push_back(SyncRequest());
+    Send(requests, [this] {
+      if (setup_error_) {
+        return Infra(
+            Error(*setup_error_)
+                .Context("no checkpoint was made")
+                .Hint("what the command leaves running can only be frozen with --root initramfs or a "
+                      "disk image as the root"));
+      }
+      FreezeInto(*std::exchange(use_.checkpoint, std::nullopt),
+                 {.process = *qemu_,
+                  .live_memory = live_memory_,
+                  .cache = checkpoints_,
+                  .plan = plan_,
+                  .hello = link_->hello(),
+                  .boot_log = std::string(log_.Recent())},
+                 [this](const Result<>& frozen) {
+                   if (!frozen) return Infra(Error(frozen.error()).Context("no checkpoint was made"));
+                   Conclude(Verdict::kPass, "the command ended with exit code 0 and the checkpoint was made");
+                 });
+    });
   }
 
   void JudgeUnstarted() {
@@ -418,6 +461,8 @@ class Session final : public console::RecordSink {
       streams_->Detach();
       streams_->Restore();
     }
+    if (use_.checkpoint && result_.verdict == Verdict::kFail)
+      world_.observer.OnNote("no checkpoint was made, as the command failed");
     const bool worth_flushing = result_.verdict == Verdict::kPass || result_.verdict == Verdict::kFail;
     if (qemu_ && plan_.flush_at_end && worth_flushing && !qemu_->has_ended()) Flush();
     // A clean end of an ordinary run may still have a crash to tell of that did not stop the kernel.
@@ -463,6 +508,7 @@ class Session final : public console::RecordSink {
   World& world_;
   TemplateUse use_;
   store::Cache& cache_;
+  store::Cache& checkpoints_;
   Timings& timings_;
   SessionResult result_;
   sys::Fd live_memory_;                 // Of a machine that is to be frozen.
@@ -496,9 +542,9 @@ class Session final : public console::RecordSink {
 
 }  // namespace
 
-SessionResult RunSession(const Plan& plan, World& world, TemplateUse use, store::Cache& cache,
+SessionResult RunSession(const Plan& plan, World& world, TemplateUse use, Caches caches,
                          const BundleFiles& files, Timings& timings) {
-  return Session(plan, world, std::move(use), cache, timings).Run(files);
+  return Session(plan, world, std::move(use), caches, timings).Run(files);
 }
 
 }  // namespace kiln::run

@@ -46,10 +46,16 @@ struct SessionResult {
   uint64_t max_rss_kib = 0;
 };
 
+/// Where what is frozen on the way goes.
+struct Caches {
+  store::Cache& templates;
+  store::Cache& checkpoints;
+};
+
 /// Boots the plan's machine or wakes its template, runs its command with the world's streams, and ends the
-/// machine. Every way this can go is a verdict, so it does not fail. A template that would not wake is told by
-/// SessionResult::clone_failed: nothing has been read or written then, and a cold session may follow.
-SessionResult RunSession(const Plan& plan, World& world, TemplateUse use, store::Cache& cache,
+/// machine. Every way this can go is a verdict, so it does not fail. A template that would not wake is told
+/// by SessionResult::clone_failed: nothing has been read or written then, and a cold session may follow.
+SessionResult RunSession(const Plan& plan, World& world, TemplateUse use, Caches caches,
                          const BundleFiles& files, Timings& timings);
 
 }  // namespace kiln::run

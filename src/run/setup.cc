@@ -79,6 +79,8 @@ std::vector<SetupRequest> Requests(const std::vector<rootfs::Step>& steps) {
   return requests;
 }
 
+SetupRequest SyncRequest() { return Make("flush the disks", wire::SyncDisks{}); }
+
 std::vector<SetupRequest> LateRequests(const Plan& plan, uint64_t wall_ns, const std::string& entropy) {
   std::vector<SetupRequest> requests;
   if (!entropy.empty()) requests.push_back(Make("take entropy", wire::Entropy{.bytes = entropy}));

@@ -21,6 +21,9 @@ std::vector<SetupRequest> EarlyRequests(const Plan& plan);
 /// The steps as requests.
 std::vector<SetupRequest> Requests(const std::vector<rootfs::Step>& steps);
 
+/// Has the guest write to its disks what it holds back.
+SetupRequest SyncRequest();
+
 /// The rest of what must be done before the command, in order: clock, entropy, names, file systems, network.
 /// `wall_ns` is the host's time; `entropy` are bytes from its random generator.
 std::vector<SetupRequest> LateRequests(const Plan& plan, uint64_t wall_ns, const std::string& entropy);

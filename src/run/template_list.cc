@@ -13,7 +13,9 @@ namespace {
 
 using nlohmann::json;
 
-TemplateInfo Describe(const store::CacheItem& item, const std::string& root) {
+}  // namespace
+
+TemplateInfo DescribeFrozen(const store::CacheItem& item, const std::string& root) {
   TemplateInfo info{.key = item.key, .last_used = item.last_used};
   info.path = sys::JoinPath(sys::JoinPath(root, item.kind), item.key);
   info.disk_bytes = sys::TreeBytes(info.path);
@@ -46,12 +48,10 @@ TemplateInfo Describe(const store::CacheItem& item, const std::string& root) {
   return info;
 }
 
-}  // namespace
-
 Result<std::vector<TemplateInfo>> ListTemplates(store::Cache& cache) {
   std::vector<TemplateInfo> templates;
   for (const auto& item : KILN_TRY(cache.List())) {
-    if (item.kind == kTemplateKind) templates.push_back(Describe(item, cache.root()));
+    if (item.kind == kTemplateKind) templates.push_back(DescribeFrozen(item, cache.root()));
   }
   std::ranges::reverse(templates);
   return templates;

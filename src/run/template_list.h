@@ -27,6 +27,9 @@ struct TemplateInfo {
   std::string useless;  ///< Why no run will use it again, in words; empty when one may.
 };
 
+/// What is frozen in `<root>/<kind>/<key>`. A damaged one is described as useless.
+TemplateInfo DescribeFrozen(const store::CacheItem& item, const std::string& root);
+
 /// All templates, most recently used first.
 Result<std::vector<TemplateInfo>> ListTemplates(store::Cache& cache);
 

@@ -50,7 +50,24 @@ Result<std::string> Fingerprint(const std::string& folder) {
   return hasher.Hex();
 }
 
-Result<FrozenMachine> Open(store::CacheEntry entry, const std::string& key, uint64_t memory_bytes) {
+std::string Obstacle(const Plan& plan, DiskUse disks) {
+  const machine::Machine& machine = plan.machine;
+  if (!machine.extra_qemu_arguments.empty()) return "it has --qemu-arg, whose devices kiln does not know";
+  if (disks == DiskUse::kPluggedIn && !machine.disks.empty() && !plan.can_plug_disks) {
+    return "it has disks and its kernel takes none while it runs (CONFIG_HOTPLUG_PCI_ACPI)";
+  }
+  if (machine.agent_link.transport == machine::AgentLink::Transport::kVsock)
+    return "its agent is reached over vsock";
+  if (!plan.features.Has(machine::Feature::kIgnoreShared) ||
+      !plan.features.Has(machine::Feature::kMemoryFile)) {
+    return "this QEMU can't keep RAM out of a migration (x-ignore-shared)";
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key, uint64_t memory_bytes) {
   const json facts = json::parse(KILN_TRY(sys::ReadFile(entry.PathOf(kFacts), 1 << 20)), nullptr, false);
   const auto text = [&](const char* name) {
     const auto it = facts.find(name);
@@ -78,32 +95,16 @@ Result<FrozenMachine> Open(store::CacheEntry entry, const std::string& key, uint
   return frozen;
 }
 
-std::string Obstacle(const Plan& plan) {
-  const machine::Machine& machine = plan.machine;
-  if (!machine.extra_qemu_arguments.empty()) return "it has --qemu-arg, whose devices kiln does not know";
-  if (!machine.disks.empty() && !plan.can_plug_disks) {
-    return "it has disks and its kernel takes none while it runs (CONFIG_HOTPLUG_PCI_ACPI)";
-  }
-  if (machine.agent_link.transport == machine::AgentLink::Transport::kVsock)
-    return "its agent is reached over vsock";
-  if (!plan.features.Has(machine::Feature::kIgnoreShared) ||
-      !plan.features.Has(machine::Feature::kMemoryFile)) {
-    return "this QEMU can't keep RAM out of a migration (x-ignore-shared)";
-  }
-  return {};
-}
-
-}  // namespace
-
-Result<TemplateKey> MakeTemplateKey(const Plan& plan) {
-  if (std::string obstacle = Obstacle(plan); !obstacle.empty())
+Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks) {
+  if (std::string obstacle = Obstacle(plan, disks); !obstacle.empty())
     return TemplateKey{.key = {}, .obstacle = obstacle};
   machine::Machine shape = plan.machine;
   for (auto& share : shape.shares) {
     share.host_path = "/";
     share.read_only = true;
   }
-  shape.disks.clear();
+  if (disks == DiskUse::kPluggedIn) shape.disks.clear();
+  for (auto& disk : shape.disks) disk = machine::Disk{.path = "/disk", .read_only = disk.read_only};
   shape.network.forwards.clear();
   shape.network.mac.clear();
   if (shape.generation_id) shape.generation_id = "00000000-0000-0000-0000-000000000000";
@@ -140,7 +141,7 @@ TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, Observer& obse
     return use;
   }
   if (*found) {
-    auto frozen = Open(**std::move(found), use.key, plan.machine.memory_bytes);
+    auto frozen = OpenFrozen(**std::move(found), use.key, plan.machine.memory_bytes);
     if (frozen) {
       use.clone.emplace(*std::move(frozen));
       return use;

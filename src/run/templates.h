@@ -27,8 +27,10 @@ struct FrozenMachine {
 struct TemplateUse {
   std::optional<FrozenMachine> clone;
   std::optional<store::CacheDraft> draft;
-  std::string key;       ///< Of the one or the other.
-  std::string obstacle;  ///< Why this machine can't be frozen, in words; empty when it can.
+  std::optional<store::CacheDraft> checkpoint;  ///< To be filled when the command has ended well.
+  bool disks_built_in = false;  ///< The frozen machine has the disks; else they are plugged in later.
+  std::string key;              ///< Of the one or the other.
+  std::string obstacle;         ///< Why this machine can't be frozen, in words; empty when it can.
 };
 
 /// The hash of all that a template of this machine is made of: kernel, initramfs, QEMU (each by the identity
@@ -38,7 +40,11 @@ struct TemplateKey {
   std::string key;
   std::string obstacle;
 };
-Result<TemplateKey> MakeTemplateKey(const Plan& plan);
+enum class DiskUse { kPluggedIn, kBuiltIn };
+Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks = DiskUse::kPluggedIn);
+
+/// Reads what was frozen into `entry`, and whether it is what it was: kCorrupt when not.
+Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key, uint64_t memory_bytes);
 
 /// Finds the plan's template, or begins to make it when nobody else does. A template whose files do not match
 /// what they were is removed and made again. Never fails: a cache that can't be used is a cold boot with a
