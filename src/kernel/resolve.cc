@@ -99,9 +99,9 @@ Result<Kernel> ResolveTree(const std::string& folder, const Tree& tree, const Wo
     return MakeError(ErrorCode::kNotFound,
                      "{} is a kernel tree, but it has neither vmlinux nor arch/x86/boot/bzImage",
                      Printable(folder))
-        .Hint((tree.config.empty() ? "build it first: kiln build --tree " + ShellQuote(folder) +
-                                         " (or kiln run --build)"
-                                   : "build it first: make -C " + ShellQuote(folder) + " bzImage") +
+        .Hint((tree.config.empty()
+                   ? "build it first: kiln build --tree " + ShellQuote(folder) + " (or kiln run --build)"
+                   : "build it first: make -C " + ShellQuote(folder) + " bzImage") +
               "; if it was built with O=, give that folder");
   }
   Result<Kernel> found = MakeError(ErrorCode::kNotFound, "no image");
@@ -324,10 +324,10 @@ Result<std::optional<ModuleIndex>> LoadModules(const Kernel& kernel) {
   return std::optional<ModuleIndex>(KILN_TRY(std::move(index), "the modules of {}", Printable(kernel.image)));
 }
 
-Result<std::optional<Kconfig>> LoadConfig(const Kernel& kernel) {
-  if (!kernel.config) return std::optional<Kconfig>();
-  return std::optional<Kconfig>(
-      KILN_TRY(Kconfig::Parse(*kernel.config), "reading {}", Printable(kernel.config_from)));
+Result<std::optional<kconfig::DotConfig>> LoadConfig(const Kernel& kernel) {
+  if (!kernel.config) return std::optional<kconfig::DotConfig>();
+  return std::optional<kconfig::DotConfig>(
+      KILN_TRY(kconfig::DotConfig::Parse(*kernel.config), "reading {}", Printable(kernel.config_from)));
 }
 
 }  // namespace kiln::kernel

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
-#include "kernel/kconfig.h"
+#include "kconfig/fragment.h"
 #include "kernel/kernel.h"
 #include "kernel/modules.h"
 #include "sys/process.h"
@@ -24,12 +24,14 @@ struct World {
 };
 
 /// Finds the kernel that `asked` (what --kernel was given) means:
-///   ""              the nearest built tree at or above World::current, else the newest build that `kiln build`
+///   ""              the nearest built tree at or above World::current, else the newest build that `kiln
+///   build`
 ///                   keeps of the source tree there (builds.h), else the best installed kernel, else the
 ///                   distribution's own package
 ///   "6.1.0-56-amd64"  an installed kernel of that release (the word has no slash)
 ///   a file          a bzImage, a vmlinux, a .deb or an .rpm
-///   a folder        a built tree, a source tree that `kiln build` has built, or a folder with boot/ and lib/modules/
+///   a folder        a built tree, a source tree that `kiln build` has built, or a folder with boot/ and
+///   lib/modules/
 /// Errors say what was tried, on which path, and what to do.
 Result<Kernel> Resolve(const std::string& asked, const World& world);
 
@@ -42,6 +44,6 @@ std::optional<std::string> FindSourceAbove(const std::string& folder);
 /// Its modules; an empty optional when it has no modules folder.
 Result<std::optional<ModuleIndex>> LoadModules(const Kernel& kernel);
 /// Its configuration, parsed; nothing when it is not known.
-Result<std::optional<Kconfig>> LoadConfig(const Kernel& kernel);
+Result<std::optional<kconfig::DotConfig>> LoadConfig(const Kernel& kernel);
 
 }  // namespace kiln::kernel
