@@ -50,6 +50,16 @@ Result<int> ContainerUpCommand(Context& context, const Parsed& parsed);
 Result<int> ContainerExecCommand(Context& context, const Parsed& parsed);
 Result<int> ContainerReloadCommand(Context& context, const Parsed& parsed);
 Result<int> ContainerDownCommand(Context& context, const Parsed& parsed);
+Result<int> KconfigWhyCommand(Context& context, const Parsed& parsed);
+Result<int> KconfigCheckCommand(Context& context, const Parsed& parsed);
+Result<int> KconfigSetCommand(Context& context, const Parsed& parsed);
+Result<int> KconfigMinCommand(Context& context, const Parsed& parsed);
+Result<int> KconfigSearchCommand(Context& context, const Parsed& parsed);
+Result<int> KconfigDiffCommand(Context& context, const Parsed& parsed);
+Result<int> ProfileListCommand(Context& context, const Parsed& parsed);
+Result<int> ProfileShowCommand(Context& context, const Parsed& parsed);
+Result<int> ProfileDiffCommand(Context& context, const Parsed& parsed);
+Result<int> DoctorRustCommand(Context& context, const Parsed& parsed);
 Result<int> CompleteCommand(Context& context, const Parsed& parsed);
 
 }  // namespace kiln::cli

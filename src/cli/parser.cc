@@ -39,6 +39,10 @@ struct Bound {
   CLI::Option* option;
 };
 
+bool TakesMany(const CommandSpec& command) {
+  return command.operands == Operands::kFiles || command.operands == Operands::kWords;
+}
+
 Result<> CheckOperands(const CommandSpec& command, const std::vector<std::string>& operands) {
   const auto usage = [&](std::string message) {
     return Error(ErrorCode::kInvalidArgument, std::move(message))
@@ -46,7 +50,7 @@ Result<> CheckOperands(const CommandSpec& command, const std::vector<std::string
   };
   if (command.operands == Operands::kOne && operands.empty())
     return usage(fmt::format("kiln {} needs {}", command.name, command.operands_text));
-  if (command.operands == Operands::kCommand || command.operands == Operands::kFiles) return {};
+  if (command.operands == Operands::kCommand || TakesMany(command)) return {};
   const size_t limit = command.operands == Operands::kNone ? 0 : 1;
   if (operands.size() <= limit) return {};
   std::vector<std::string> words;
@@ -143,7 +147,7 @@ Result<Parsed> Parse(const CommandSpec& command, const std::vector<std::string>&
     parsed.values_[std::string(LongName(one.spec))].assign(one.option->count(), "");
   }
   std::vector<std::string> rest = app.remaining();
-  if (command.operands == Operands::kFiles) {
+  if (TakesMany(command)) {
     // Options may stand between and after the files.
     const auto dashes = std::ranges::find(rest, "--");
     const auto unknown = std::find_if(rest.begin(), dashes,

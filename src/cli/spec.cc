@@ -1,6 +1,7 @@
 #include "cli/spec.h"
 
 #include "base/strings.h"
+#include "cli/spec_kconfig.h"
 #include "config/schema.h"
 
 namespace kiln::cli {
@@ -469,6 +470,74 @@ constexpr CommandSpec kCommands[] = {
      .description = "What was written below its mounts stays.",
      .options = kContainerOptions,
      .examples = kContainerDownExamples},
+    {.name = "kconfig why",
+     .operands_text = "SYMBOL[=VALUE]",
+     .summary = "say why a configuration symbol is as it is",
+     .description =
+         "Reads the tree's Kconfig files: type, prompt, dependencies with their values, who selects it, "
+         "and what to set so that it gets another value.",
+     .operands = Operands::kOne,
+     .options = spec_kconfig::kLook,
+     .examples = spec_kconfig::kWhyExamples},
+    {.name = "kconfig check",
+     .operands_text = "FRAGMENT...",
+     .summary = "say what of config fragments did not stick, and why",
+     .description = "Ends with 1 when something of them is not in the configuration.",
+     .operands = Operands::kFiles,
+     .options = spec_kconfig::kLook,
+     .examples = spec_kconfig::kCheckFragmentExamples},
+    {.name = "kconfig set",
+     .operands_text = "SYMBOL=VALUE...",
+     .summary = "set symbols, and what they depend on",
+     .description =
+         "Finds the further assignments that are needed, proves them with the tree's own configurator "
+         "and writes the configuration, or says why it can't be and writes nothing.",
+     .operands = Operands::kWords,
+     .options = spec_kconfig::kSet,
+     .examples = spec_kconfig::kSetExamples},
+    {.name = "kconfig min",
+     .operands_text = "",
+     .summary = "print the smallest fragment that gives this configuration",
+     .description = "Proven by running the tree's own configurator. Ends with 1 when no fragment does.",
+     .options = spec_kconfig::kMin,
+     .examples = spec_kconfig::kMinExamples},
+    {.name = "kconfig search",
+     .operands_text = "WORD...",
+     .summary = "find configuration symbols by name, prompt and help",
+     .description = "With each one's value now and where it is defined.",
+     .operands = Operands::kWords,
+     .options = spec_kconfig::kSearch,
+     .examples = spec_kconfig::kSearchExamples},
+    {.name = "kconfig diff",
+     .operands_text = "OLD NEW",
+     .summary = "compare two configurations",
+     .description = "Ends with 1 when they differ.",
+     .operands = Operands::kFiles,
+     .options = spec_kconfig::kDiff,
+     .examples = spec_kconfig::kConfigDiffExamples},
+    {.name = "profile list",
+     .operands_text = "",
+     .summary = "list the profiles that configure kernels",
+     .description = "Those of kiln.toml ([build.profile.NAME]) and the built-in ones (docs/profiles.md).",
+     .options = spec_kconfig::kProfileList,
+     .examples = spec_kconfig::kProfileListExamples},
+    {.name = "profile show",
+     .operands_text = "NAME[,NAME...]",
+     .summary = "show what a stack of profiles asks for",
+     .description =
+         "With --resolve the whole configuration that it gives for the tree here; what did not stick is "
+         "explained on stderr.",
+     .operands = Operands::kWords,
+     .options = spec_kconfig::kProfile,
+     .examples = spec_kconfig::kProfileShowExamples},
+    {.name = "profile diff",
+     .operands_text = "A B",
+     .summary = "compare two stacks of profiles",
+     .description =
+         "What they ask for; with --tree or --resolve what comes of it. Ends with 1 when they differ.",
+     .operands = Operands::kWords,
+     .options = spec_kconfig::kProfile,
+     .examples = spec_kconfig::kProfileDiffExamples},
     {.name = "doctor",
      .operands_text = "",
      .summary = "find out what this host can do",
@@ -477,6 +546,14 @@ constexpr CommandSpec kCommands[] = {
                     "lack how to mend it.",
      .options = kJsonOnly,
      .examples = kDoctorExamples},
+    {.name = "doctor rust",
+     .operands_text = "",
+     .summary = "find out whether this tree can be built with Rust",
+     .description =
+         "What its rustavailable target wants of rustc, bindgen, libclang and the sources of core, what "
+         "is there, and how to get the rest.",
+     .options = spec_kconfig::kRust,
+     .examples = spec_kconfig::kRustExamples},
     {.name = "config",
      .operands_text = "[KEY]",
      .summary = "show every setting and where its value came from",

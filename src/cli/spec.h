@@ -29,6 +29,7 @@ enum class Operands {
   kOptional,  ///< At most one.
   kOne,
   kFiles,    ///< Any number of paths.
+  kWords,    ///< Any number of words.
   kCommand,  ///< A command line: everything from the first word, or after "--".
 };
 
