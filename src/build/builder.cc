@@ -279,8 +279,8 @@ class Builder {
     auto configured = KILN_TRY(Configure(*folder_, loaded_, source_, std::string(arch_->source), reuse,
                                          [&](const std::vector<std::string>& words) { return Make(words); }));
     if (configured.failed) {
-      KILN_TRY(folder_->Settle(false, 0));
       Fail("configuring", *configured.failed);
+      (void)folder_->Settle(false, 0);
       return false;
     }
     if (!reuse) KILN_TRY(folder_->SetConfigured(key));
@@ -319,8 +319,8 @@ class Builder {
     outcome_.warnings.insert(outcome_.warnings.end(), run.output.warnings().begin(),
                              run.output.warnings().end());
     if (!run.status.ok()) {
-      KILN_TRY(folder_->Settle(false, run.output.made()));
       Fail("building", run);
+      (void)folder_->Settle(false, run.output.made());  // A full disk is told as what it is.
       return {};
     }
     outcome_.targets_only = !words_.targets.empty();

@@ -107,7 +107,7 @@ std::vector<Unmet> FindUnmet(const kconfig::LoadedPlan& plan, std::string_view c
     unmet.push_back({.symbol = request.symbol,
                      .wanted = request.value,
                      .got = std::string(parsed->ValueOrN(request.symbol)),
-                     .from = request.origin.Text(),
+                     .from = request.origin.name == "--set" ? "--set" : request.origin.Text(),
                      .reason = model ? kconfig::ExplainOne(*model, request, *parsed).text : ""});
   }
   return unmet;

@@ -36,7 +36,7 @@ Result<kconfig::ProfilePlan> PlanOf(const Request& request) {
     const auto assignment = KILN_TRY(kconfig::ParseAssignment(text), "--set");
     plan.fragments.push_back({.kind = Kind::kText,
                               .value = kconfig::AssignmentText(assignment.symbol, assignment.value) + "\n",
-                              .name = "--set " + text});
+                              .name = "--set"});
   }
   return plan;
 }

@@ -49,7 +49,7 @@ inline constexpr OptionSpec kProfile[] = {
     {.names = "--resolve", .doc = "Ask the tree's own configurator, and work with the whole configurations"},
     kJson};
 inline constexpr OptionSpec kProfileList[] = {kJson};
-inline constexpr OptionSpec kRust[] = {kTree, kJson};
+inline constexpr OptionSpec kRust[] = {kTree, kArch, kJson};
 
 inline constexpr Example kWhyExamples[] = {
     {"kiln kconfig why KASAN_VMALLOC", "what it is now, and what would turn it on (or off)"},

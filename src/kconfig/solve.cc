@@ -154,6 +154,9 @@ class Search {
 
   bool AtMost(SymbolId id, uint8_t wanted) {
     const Symbol& symbol = model_.symbol(id);
+    // A bool that may be at most m must be n.
+    if (symbol.type != Type::kTristate || !evaluator_.modules())
+      wanted = wanted == 2 ? uint8_t{2} : uint8_t{0};
     if (evaluator_.Tristate(id) <= wanted) return true;
     if (IsFixed(id) || !Enter(id)) return false;
     const bool done = Lower(id, symbol, wanted);

@@ -1,14 +1,14 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernel/kconfig.h"
+#include "kconfig/fragment.h"
 #include "kernel/modules.h"
 #include "kernel/needs.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   (void)kiln::kernel::DependenciesOfModule(text);
-  const auto config = kiln::kernel::Kconfig::Parse(std::string(text));
+  const auto config = kiln::kconfig::DotConfig::Parse(std::string(text));
   const size_t half = text.find("\n\n");
   const std::string_view builtin = half == std::string_view::npos ? std::string_view() : text.substr(half);
   const auto index = kiln::kernel::ModuleIndex::Parse(std::string(text.substr(0, half)), builtin, "/m");

@@ -72,7 +72,7 @@ const NeedRow& Row(Need need) {
 
 enum class PartState { kBuiltIn, kModule, kModuleFileMissing, kMissing, kUnknown };
 
-PartState CheckPart(const Part& part, const Kconfig* config, const ModuleIndex* modules) {
+PartState CheckPart(const Part& part, const kconfig::DotConfig* config, const ModuleIndex* modules) {
   if (config != nullptr) {
     if (config->BuiltIn(part.option)) return PartState::kBuiltIn;
     if (!config->Module(part.option)) return PartState::kMissing;
@@ -87,7 +87,7 @@ PartState CheckPart(const Part& part, const Kconfig* config, const ModuleIndex* 
   return modules->KnowsBuiltIn() ? PartState::kMissing : PartState::kUnknown;
 }
 
-NeedStatus CheckNeed(const NeedRow& row, const Kconfig* config, const ModuleIndex* modules) {
+NeedStatus CheckNeed(const NeedRow& row, const kconfig::DotConfig* config, const ModuleIndex* modules) {
   NeedStatus status;
   status.need = row.need;
   bool unknown = false;
@@ -133,7 +133,8 @@ std::string JoinAnd(const std::vector<std::string>& words) {
 /// Asks about needs one by one.
 class Chooser {
  public:
-  Chooser(const Kconfig* config, const ModuleIndex* modules) : config_(config), modules_(modules) {}
+  Chooser(const kconfig::DotConfig* config, const ModuleIndex* modules)
+      : config_(config), modules_(modules) {}
 
   /// True when usable; adds its modules to `taken`.
   bool Take(Need need, std::vector<std::string>& taken) const {
@@ -154,7 +155,7 @@ class Chooser {
   }
 
  private:
-  const Kconfig* config_;
+  const kconfig::DotConfig* config_;
   const ModuleIndex* modules_;
 };
 
@@ -171,7 +172,7 @@ std::vector<std::string> Options(Need need) {
   return options;
 }
 
-std::vector<NeedStatus> CheckNeeds(const Kconfig* config, const ModuleIndex* modules,
+std::vector<NeedStatus> CheckNeeds(const kconfig::DotConfig* config, const ModuleIndex* modules,
                                    const std::vector<Need>& needs) {
   std::vector<NeedStatus> statuses;
   statuses.reserve(needs.size());
@@ -191,7 +192,7 @@ std::string MissingText(const NeedStatus& status) {
   return fmt::format("this kernel lacks {}: {}", Describe(status.need), Join(reasons, ", "));
 }
 
-Result<Abilities> ChooseAbilities(const Kconfig* config, const ModuleIndex* modules) {
+Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const ModuleIndex* modules) {
   const Chooser chooser(config, modules);
   Abilities abilities;
   const std::vector<Need> essential = {Need::kInitramfs, Need::kElf, Need::kProc};

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kernel/kconfig.h"
+#include "kconfig/fragment.h"
 #include "kernel/modules.h"
 
 namespace kiln::kernel {
@@ -64,7 +64,7 @@ std::vector<std::string> Options(Need need);
 
 /// What of `needs` this kernel has. `config` and `modules` may be null: then what the other tells is used; a
 /// tristate option is known from the module lists, a plain yes/no option only from the config.
-std::vector<NeedStatus> CheckNeeds(const Kconfig* config, const ModuleIndex* modules,
+std::vector<NeedStatus> CheckNeeds(const kconfig::DotConfig* config, const ModuleIndex* modules,
                                    const std::vector<Need>& needs);
 
 /// "this kernel has no 9p file system over virtio: CONFIG_NET_9P_VIRTIO and CONFIG_9P_FS are not set"; for a
@@ -93,6 +93,6 @@ struct Abilities {
 
 /// Picks link and root from what is there. kUnsupported when the kernel cannot be used at all (no initramfs,
 /// no ELF, neither virtio-serial nor a serial port), naming every option that lacks.
-Result<Abilities> ChooseAbilities(const Kconfig* config, const ModuleIndex* modules);
+Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const ModuleIndex* modules);
 
 }  // namespace kiln::kernel

@@ -7,7 +7,7 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-Kconfig Config(std::string text) { return *Kconfig::Parse(std::move(text)); }
+kconfig::DotConfig Config(std::string text) { return *kconfig::DotConfig::Parse(std::move(text)); }
 
 constexpr const char* kEverything =
     "CONFIG_BLK_DEV_INITRD=y\nCONFIG_BINFMT_ELF=y\nCONFIG_PROC_FS=y\nCONFIG_SYSFS=y\nCONFIG_DEVTMPFS=y\n"
@@ -25,8 +25,8 @@ std::string Without(const std::string& option) {
   return text.erase(at, line.size());
 }
 
-TEST(Kconfig, ReadsAnswers) {
-  const Kconfig config = Config(
+TEST(Needs, AConfigIsReadLeniently) {
+  const kconfig::DotConfig config = Config(
       "#\n# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=m\r\nCONFIG_D=\"a=b\"\nCONFIG_E=n\nnoise\nCONFIG_F\n");
   EXPECT_FALSE(config.Enabled("A"));
   EXPECT_TRUE(config.BuiltIn("CONFIG_B"));
@@ -34,13 +34,13 @@ TEST(Kconfig, ReadsAnswers) {
   EXPECT_EQ(config.Value("D"), "\"a=b\"");
   EXPECT_FALSE(config.Value("E"));
   EXPECT_FALSE(config.Value("F"));
-  EXPECT_TRUE(Kconfig::Parse("# CONFIG_A is not set\n"));
-  EXPECT_EQ(Kconfig::Parse("<html>").error().code(), ErrorCode::kCorrupt);
-  EXPECT_FALSE(Kconfig::Parse(""));
+  EXPECT_TRUE(kconfig::DotConfig::Parse("# CONFIG_A is not set\n"));
+  EXPECT_EQ(kconfig::DotConfig::Parse("<html>").error().code(), ErrorCode::kCorrupt);
+  EXPECT_FALSE(kconfig::DotConfig::Parse(""));
 }
 
 TEST(Needs, SaysWhichOptionsLack) {
-  const Kconfig config = Config("CONFIG_NET_9P=m\nCONFIG_OVERLAY_FS=m\nCONFIG_TMPFS=y\n");
+  const kconfig::DotConfig config = Config("CONFIG_NET_9P=m\nCONFIG_OVERLAY_FS=m\nCONFIG_TMPFS=y\n");
   const auto modules = ModuleIndex::Parse("k/9pnet.ko:\n", "", "/m");
   const auto statuses = CheckNeeds(&config, &*modules, {Need::kNineP, Need::kOverlay, Need::kTmpfs});
   EXPECT_EQ(statuses[0].state, NeedState::kMissing);
@@ -55,7 +55,7 @@ TEST(Needs, SaysWhichOptionsLack) {
 }
 
 TEST(Needs, AConfigAloneCannotLoadModules) {
-  const Kconfig config = Config("CONFIG_OVERLAY_FS=m\n");
+  const kconfig::DotConfig config = Config("CONFIG_OVERLAY_FS=m\n");
   EXPECT_EQ(CheckNeeds(&config, nullptr, {Need::kOverlay})[0].missing_modules, Strings{"overlay"});
 }
 
@@ -82,7 +82,7 @@ TEST(Needs, EveryNeedHasWordsAndOptions) {
 }
 
 TEST(Abilities, TheFirstChoiceNeedsNoFallback) {
-  const Kconfig config = Config(kEverything);
+  const kconfig::DotConfig config = Config(kEverything);
   const auto abilities = ChooseAbilities(&config, nullptr);
   ASSERT_TRUE(abilities) << abilities.error().Text();
   EXPECT_EQ(abilities->link, LinkKind::kVirtioSerial);
@@ -93,31 +93,31 @@ TEST(Abilities, TheFirstChoiceNeedsNoFallback) {
 }
 
 TEST(Abilities, FallsBackAndSaysWhy) {
-  const Kconfig no_console = Config(Without("VIRTIO_CONSOLE"));
+  const kconfig::DotConfig no_console = Config(Without("VIRTIO_CONSOLE"));
   EXPECT_EQ(ChooseAbilities(&no_console, nullptr)->link, LinkKind::kSerial);
   EXPECT_NE(ChooseAbilities(&no_console, nullptr)->fallbacks.at(0).find("CONFIG_VIRTIO_CONSOLE is not set"),
             std::string::npos);
-  const Kconfig no_9p = Config(Without("9P_FS"));
+  const kconfig::DotConfig no_9p = Config(Without("9P_FS"));
   EXPECT_EQ(ChooseAbilities(&no_9p, nullptr)->root, RootTransport::kBlock);
-  const Kconfig no_virtio = Config(Without("VIRTIO_PCI"));
+  const kconfig::DotConfig no_virtio = Config(Without("VIRTIO_PCI"));
   const auto bare = ChooseAbilities(&no_virtio, nullptr);
   EXPECT_EQ(bare->link, LinkKind::kSerial);
   EXPECT_EQ(bare->root, RootTransport::kInitramfs);
   EXPECT_FALSE(bare->network);
   EXPECT_EQ(bare->fallbacks.size(), 2U);
-  const Kconfig no_overlay = Config(Without("OVERLAY_FS"));
+  const kconfig::DotConfig no_overlay = Config(Without("OVERLAY_FS"));
   EXPECT_FALSE(ChooseAbilities(&no_overlay, nullptr)->overlay);
 }
 
 TEST(Abilities, RefusesWhatCannotBeUsedAtAll) {
-  const Kconfig no_initrd = Config(Without("BLK_DEV_INITRD"));
+  const kconfig::DotConfig no_initrd = Config(Without("BLK_DEV_INITRD"));
   const auto refused = ChooseAbilities(&no_initrd, nullptr);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
   EXPECT_NE(refused.error().Text().find("CONFIG_BLK_DEV_INITRD"), std::string::npos);
   std::string mute = Without("VIRTIO_CONSOLE");
   mute.erase(mute.find("CONFIG_SERIAL_8250=y\n"), 21);
-  const Kconfig no_link = Config(mute);
+  const kconfig::DotConfig no_link = Config(mute);
   const auto speechless = ChooseAbilities(&no_link, nullptr);
   ASSERT_FALSE(speechless);
   EXPECT_NE(speechless.error().Text().find("CONFIG_VIRTIO_CONSOLE"), std::string::npos);
@@ -125,7 +125,7 @@ TEST(Abilities, RefusesWhatCannotBeUsedAtAll) {
 }
 
 TEST(Abilities, TakesModulesInTheOrderOfUse) {
-  const Kconfig config = Config(
+  const kconfig::DotConfig config = Config(
       "CONFIG_BLK_DEV_INITRD=y\nCONFIG_BINFMT_ELF=y\nCONFIG_PROC_FS=y\nCONFIG_PCI=y\nCONFIG_VIRTIO_PCI=m\n"
       "CONFIG_VIRTIO_CONSOLE=m\nCONFIG_NET_9P=m\nCONFIG_NET_9P_VIRTIO=m\nCONFIG_9P_FS=m\nCONFIG_OVERLAY_FS="
       "m\n"

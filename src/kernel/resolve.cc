@@ -324,10 +324,10 @@ Result<std::optional<ModuleIndex>> LoadModules(const Kernel& kernel) {
   return std::optional<ModuleIndex>(KILN_TRY(std::move(index), "the modules of {}", Printable(kernel.image)));
 }
 
-Result<std::optional<Kconfig>> LoadConfig(const Kernel& kernel) {
-  if (!kernel.config) return std::optional<Kconfig>();
-  return std::optional<Kconfig>(
-      KILN_TRY(Kconfig::Parse(*kernel.config), "reading {}", Printable(kernel.config_from)));
+Result<std::optional<kconfig::DotConfig>> LoadConfig(const Kernel& kernel) {
+  if (!kernel.config) return std::optional<kconfig::DotConfig>();
+  return std::optional<kconfig::DotConfig>(
+      KILN_TRY(kconfig::DotConfig::Parse(*kernel.config), "reading {}", Printable(kernel.config_from)));
 }
 
 }  // namespace kiln::kernel

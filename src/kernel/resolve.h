@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
-#include "kernel/kconfig.h"
+#include "kconfig/fragment.h"
 #include "kernel/kernel.h"
 #include "kernel/modules.h"
 #include "sys/process.h"
@@ -44,6 +44,6 @@ std::optional<std::string> FindSourceAbove(const std::string& folder);
 /// Its modules; an empty optional when it has no modules folder.
 Result<std::optional<ModuleIndex>> LoadModules(const Kernel& kernel);
 /// Its configuration, parsed; nothing when it is not known.
-Result<std::optional<Kconfig>> LoadConfig(const Kernel& kernel);
+Result<std::optional<kconfig::DotConfig>> LoadConfig(const Kernel& kernel);
 
 }  // namespace kiln::kernel

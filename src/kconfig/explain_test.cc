@@ -1,0 +1,133 @@
+#include "kconfig/explain.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "golden.h"
+#include "kconfig/edit.h"
+#include "kconfig/solve.h"
+
+namespace kiln::kconfig {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::string Golden(const std::string& name) {
+  return *sys::ReadFile(std::string(KILN_SOURCE_DIR) + "/tests/golden/kconfig/" + name);
+}
+
+Model GoldenModel() {
+  FakeFiles files;
+  files.texts["/t/Kconfig"] = Golden("Kconfig");
+  auto model = ReadModel(files, {.tree = "/t"});
+  EXPECT_TRUE(model && model->problems.empty());
+  return *std::move(model);
+}
+
+Explanation Why(const Model& model, const DotConfig& config, const std::string& symbol,
+                const std::string& value) {
+  return ExplainOne(model, {.symbol = symbol, .value = value}, config);
+}
+
+TEST(Explain, EveryReason) {
+  const Model model = GoldenModel();
+  const auto config = DotConfig::Parse(Golden("final.config"));
+  const std::vector<Fragment> fragments = {*ParseFragment(Golden("first.config"), "first.config"),
+                                           *ParseFragment(Golden("second.config"), "second.config")};
+  const auto all = Explain(model, Merge(fragments), *config);
+  testing_support::ExpectGolden("kconfig/explained.txt", RenderExplanations(all));
+  for (const Explanation& one : all) EXPECT_NE(one.reason, Reason::kUnexplained) << one.symbol;
+}
+
+TEST(Explain, WhatNobodyAskedForIsFree) {
+  const Model model = GoldenModel();
+  const auto config = DotConfig::Parse(Golden("final.config"));
+  EXPECT_EQ(Why(model, *config, "FAST", "y").reason, Reason::kFree);
+  EXPECT_EQ(Why(model, *config, "CRC", "n").reason, Reason::kHidden);
+}
+
+TEST(Solve, FollowsMenusAndAlternatives) {
+  const Model model = GoldenModel();
+  const auto config = DotConfig::Parse(Golden("final.config"));
+  const auto card = Solve(model, *config, model.Find("CARD"), "m");
+  ASSERT_TRUE(card);
+  std::vector<std::string> words;
+  for (const Assignment& one : *card) words.push_back(one.symbol + "=" + one.value);
+  EXPECT_THAT(words, testing::UnorderedElementsAre("NET=y", "LEGACY=n", "BUS=m", "FAST=y", "CARD=m"));
+  EXPECT_EQ(words.back(), "CARD=m");
+  EXPECT_FALSE(Solve(model, *config, model.Find("OLD_THING"), "y"));  // Nobody can set BROKEN.
+  EXPECT_FALSE(Solve(model, *config, model.Find("HELPER"), "y"));
+  // What must stay bars the way.
+  EXPECT_FALSE(Solve(model, *config, model.Find("CARD"), "m", {{.symbol = "LEGACY", .value = "y"}}));
+}
+
+/// Knows of dependencies what the golden Kconfig has, as far as these tests need it.
+class FakeConfigurator final : public Configurator {
+ public:
+  Result<std::string> Resolve(const Base&, const std::string& base_text,
+                              const std::string& fragment) override {
+    ++runs;
+    auto config = *DotConfig::Parse(base_text + "\nCONFIG_X=y\n" + fragment);
+    config.Set("X", "n");
+    if (!config.BuiltIn("NET") || config.BuiltIn("LEGACY")) config.Set("BUS", "n");
+    if (!config.Enabled("BUS") || !(config.BuiltIn("FAST") || config.BuiltIn("SLOW")))
+      config.Set("CARD", "n");
+    config.Set("LIBCARD", config.ValueOrN("CARD"));
+    std::string text;
+    for (const auto& [symbol, value] : config.values()) text += AssignmentText(symbol, value) + "\n";
+    return text;
+  }
+  int runs = 0;
+};
+
+TEST(SetSymbols, AddsWhatIsNeededAndNoMore) {
+  const Model model = GoldenModel();
+  FakeConfigurator configurator;
+  const auto result =
+      SetSymbols(model, configurator, Golden("final.config"), {{.symbol = "CARD", .value = "m"}});
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(result->holds);
+  EXPECT_EQ(result->added.size(), 4u);
+  EXPECT_THAT(result->unmet, IsEmpty());
+  const auto none = SetSymbols(model, configurator, Golden("final.config"),
+                               {{.symbol = "CARD", .value = "m"}, {.symbol = "LEGACY", .value = "y"}});
+  ASSERT_TRUE(none);
+  EXPECT_FALSE(none->holds);
+  ASSERT_EQ(none->unmet.size(), 1u);
+  EXPECT_EQ(none->unmet[0].reason, Reason::kDependency);
+}
+
+TEST(MinimalFragment, LeavesOutWhatFollows) {
+  const Model model = GoldenModel();
+  FakeConfigurator configurator;
+  const std::string base = Golden("final.config");
+  const std::string wanted = *configurator.Resolve(
+      {}, base, "CONFIG_NET=y\n# CONFIG_LEGACY is not set\nCONFIG_BUS=y\nCONFIG_SLOW=y\nCONFIG_CARD=m\n");
+  const auto result = MinimalFragment(model, configurator, {}, base, *DotConfig::Parse(wanted), 60);
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(result->proven);
+  EXPECT_TRUE(result->smallest);
+  EXPECT_EQ(result->fragment.size(), 5u);  // Without LIBCARD, which CARD selects.
+  const auto short_of_runs = MinimalFragment(model, configurator, {}, base, *DotConfig::Parse(wanted), 2);
+  EXPECT_FALSE(short_of_runs->smallest);
+}
+
+TEST(ConfigSteps, FollowTheBase) {
+  const ConfigTarget target{.source = "/src", .output = "/out", .make = {"LLVM=1"}};
+  EXPECT_THAT(ConfigSteps(target, *ParseBase("allnoconfig"), "/c", "/f"),
+              ElementsAre(ElementsAre("make", "-s", "-C", "/src", "O=/out", "LLVM=1", "KCONFIG_CONFIG=/c",
+                                      "KCONFIG_ALLCONFIG=/f", "allnoconfig")));
+  const auto steps = ConfigSteps({.source = "/src", .output = "/src", .arch = "arm64"},
+                                 *ParseBase("kvm_guest.config"), "/c", "/f");
+  ASSERT_EQ(steps.size(), 3u);
+  EXPECT_THAT(steps[0],
+              ElementsAre("make", "-s", "-C", "/src", "ARCH=arm64", "KCONFIG_CONFIG=/c", "defconfig"));
+  EXPECT_EQ(steps[1].back(), "kvm_guest.config");
+  EXPECT_EQ(steps[2].back(), "olddefconfig");
+  EXPECT_EQ(ConfigSteps(target, *ParseBase("/x"), "/c", "/f").size(), 1u);
+}
+
+}  // namespace
+}  // namespace kiln::kconfig
