@@ -92,6 +92,7 @@ Result<> BuildFolder::Prepare(const Listing& listing, WallTime now, Log& log) {
       KILN_TRY(Clear());
     }
   }
+  (void)sys::SetModifiedTime(PathOf(".entry"), now);  // The cache evicts by it.
   KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/listing"), SerializeListing(listing)));
   KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/began"), fmt::format("{}\n", now.time_since_epoch().count())));
   KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/running"), ""));

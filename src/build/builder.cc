@@ -53,10 +53,9 @@ class Builder {
     variables_.insert(variables_.end(), words_.variables.begin(), words_.variables.end());
     KILN_TRY(ReadTree());
     KILN_TRY(MakeRequestKey());
-    if (words_.targets.empty() && !request_.force && KILN_TRY(TakeFromCache())) return std::move(outcome_);
+    if (MayTake() && KILN_TRY(TakeFromCache())) return std::move(outcome_);
     KILN_TRY(GetReady());
-    if (waited_ && words_.targets.empty() && !request_.force && KILN_TRY(TakeFromCache()))
-      return std::move(outcome_);
+    if (waited_ && MayTake() && KILN_TRY(TakeFromCache())) return std::move(outcome_);
     KILN_TRY(BuildUntilStable());
     return std::move(outcome_);
   }
@@ -154,6 +153,12 @@ class Builder {
         {.source = source, .srcarch = std::string(arch_->source), .running_release = RunningRelease()});
   }
 
+  // A folder of one's own is meant to be filled, once.
+  bool MayTake() const {
+    return words_.targets.empty() && !request_.force &&
+           (request_.output.empty() || sys::Exists(sys::JoinPath(request_.output, ".kiln/complete")));
+  }
+
   Result<bool> TakeFromCache() {
     auto key = KILN_TRY(FindAnswer(cache_, request_key_, head_));
     if (!key) return false;
@@ -182,6 +187,7 @@ class Builder {
       world_.observer.OnPhase(Phase::kCheckingOut);
       checkout_ = KILN_TRY(CheckOut(world_.cache, tree_.path, commit_, world_.spawner, world_.log));
       source_ = checkout_->path;
+      files_ = KILN_TRY(ListTree(source_, nullptr, world_.clock.WallNow()));
     }
     KILN_TRY(CheckPath("the source tree", source_));
     const std::string folder = request_.output.empty() ? DefaultFolder() : request_.output;
@@ -251,7 +257,7 @@ class Builder {
     const double cpu_before = CpuSeconds();
     KILN_TRY(sys::RemoveTree(folder_->log()));
     for (int round = 0; round < kMaxRounds; ++round) {
-      KILN_TRY(folder_->Prepare(listing_, world_.clock.WallNow(), world_.log));
+      KILN_TRY(folder_->Prepare(commit_.empty() ? listing_ : files_, world_.clock.WallNow(), world_.log));
       bool done = KILN_TRY(ConfigureOnce());
       if (!done && !outcome_.failure) KILN_TRY(MakeOnce());
       if (done || outcome_.failure || !words_.targets.empty()) return {};
@@ -292,7 +298,7 @@ class Builder {
     build_key_ = BuildKey(listing_.hash, config_, toolchain_, request_.arch, all_variables_,
                           request_.strip_modules, parsed.BuiltIn("LOCALVERSION_AUTO") ? head_ : "");
     named_by_commit_ = parsed.BuiltIn("LOCALVERSION_AUTO");
-    if (!words_.targets.empty() || request_.force) return false;
+    if (!MayTake()) return false;
     auto entry = KILN_TRY(cache_.Find(kernel::kBuildKind, build_key_));
     if (!entry || !KILN_TRY(Take(*std::move(entry), build_key_))) return false;
     KILN_TRY(folder_->Settle(folder_->complete(), 0));
@@ -406,6 +412,7 @@ class Builder {
   std::string head_;    // The commit that the tree stands on.
   std::optional<Checkout> checkout_;
   Listing listing_;
+  Listing files_;  // Of a commit's worktree; listing_ is then what git says of the commit.
 
   const Arch* arch_ = nullptr;
   Advice advice_;

@@ -70,6 +70,15 @@ store::Cache OpenCache(Context& context) {
   return store::Cache(context.paths.cache, context.clock, context.log);
 }
 
+// A build is big. What goes wrong here is not worth a word.
+void TrimCache(Context& context) {
+  const auto settings =
+      config::Load({.current = context.current, .environment = context.environment, .user = context.user});
+  const auto limit = settings ? settings->Size("cache.limit") : std::nullopt;
+  NullLog quiet;
+  if (limit) (void)store::Cache(context.paths.cache, context.clock, quiet).Trim(*limit);
+}
+
 }  // namespace
 
 Result<build::Request> MakeBuildRequest(const Context& context, const Parsed& parsed) {
@@ -150,6 +159,7 @@ Result<int> BuildCommand(Context& context, const Parsed& parsed) {
     KILN_TRY(context.terminal.Print(BuildJson(outcome, took)));
   else if (outcome.failure || !parsed.Has("--quiet"))
     context.terminal.PrintError(BuildText(outcome, took, context.terminal));
+  if (!outcome.cached && !outcome.folder.empty()) TrimCache(context);
   return BuildExitCode(outcome);
 }
 

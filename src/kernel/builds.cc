@@ -24,6 +24,7 @@ Result<> RememberNewest(const std::string& cache_root, const std::string& tree, 
                         std::string_view key) {
   const std::string folder = TreeFolder(cache_root, tree);
   KILN_TRY(sys::MakeDirectories(folder, 0700));
+  KILN_TRY(sys::WriteFileAtomic(sys::JoinPath(folder, ".entry"), ""));  // When it was used, for the cache.
   return sys::WriteFileAtomic(sys::JoinPath(folder, fmt::format("newest.{}", arch)),
                               fmt::format("{}\n", key));
 }
