@@ -4,6 +4,8 @@
 
 #include "base/strings.h"
 #include "machine/arguments.h"
+#include "run/crash_policy.h"
+#include "run/crash_symbols.h"
 #include "run/record.h"
 #include "run/session.h"
 #include "sys/files.h"
@@ -84,6 +86,8 @@ Outcome Execute(const Request& request, World& world, store::RunStore& runs, con
       for (const auto& note : plan->notes) world.observer.OnNote(note);
       summary.kernel = plan->kernel.release.empty() ? plan->kernel.image : plan->kernel.release;
       result = RunWithTemplate(*plan, request.cold, world, *bundle, outcome);
+      ApplyPolicy({.expected = request.expect_crash, .ignored = request.ignore_crashes}, result);
+      AddSymbols(plan->kernel, world, result.crashes);
       details.update(ToJson(*plan));
       details.update(ToJson(result));
       WriteCrashFiles(result, *bundle, world.log);

@@ -95,6 +95,8 @@ json ToJson(const Request& request) {
           {"environment_set", std::move(set)},
           {"timeout_ns", Nanoseconds(request.timeout)},
           {"boot_timeout_ns", Nanoseconds(request.boot_timeout)},
+          {"expect_crash", Text(request.expect_crash)},
+          {"ignore_crashes", Texts(request.ignore_crashes)},
           {"verbose", request.verbose},
           {"cold", request.cold}};
 }
@@ -128,6 +130,8 @@ Result<Request> RequestFromJson(const json& object) {
   reader.Read("environment_set", request.environment_set);
   reader.Read("timeout_ns", request.timeout);
   reader.Read("boot_timeout_ns", request.boot_timeout);
+  reader.Read("expect_crash", request.expect_crash);
+  reader.Read("ignore_crashes", request.ignore_crashes);
   reader.Read("verbose", request.verbose);
   reader.Read("cold", request.cold);
   json disks = json::array();
@@ -201,7 +205,10 @@ json ToJson(const Timings& timings) {
 json ToJson(const SessionResult& result) {
   json crashes = json::array();
   for (const auto& crash : result.crashes) {
-    crashes.push_back({{"title", Text(crash.title)}, {"warning", crash.is_warning}});
+    crashes.push_back({{"title", Text(crash.title)},
+                       {"warning", crash.is_warning},
+                       {"expected", crash.is_expected},
+                       {"ignored", crash.is_ignored}});
   }
   return {
       {"qemu_argv", Texts(result.argv)},
