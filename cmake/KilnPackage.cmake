@@ -51,7 +51,8 @@ set(CPACK_DEBIAN_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # Loaded by name when a package is unpacked (src/archive/libarchive.h), so shlibdeps does not see it.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "libarchive13 | libarchive13t64")
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "qemu-system-x86")
+# So are elfutils and capstone, for the symbols of crashes alone.
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "qemu-system-x86, libdw1 | libdw1t64, libcapstone4 | libcapstone5")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "qemu-utils, busybox-static, linux-image-amd64")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 include(CPack)

@@ -1,6 +1,7 @@
 #include "cli/run_request.h"
 
 #include "base/strings.h"
+#include "run/crash_policy.h"
 
 namespace kiln::cli {
 namespace {
@@ -85,6 +86,12 @@ Result<run::Request> MakeRequest(const config::Settings& settings, const Parsed&
   }
   request.timeout = settings.Time("timeout");
   request.boot_timeout = settings.Time("boot_timeout");
+  request.expect_crash = settings.Text("expect_crash").value_or("");
+  request.ignore_crashes = settings.List("ignore_crash");
+  if (const auto list = settings.Text("crash_allowlist"); list && !list->empty()) {
+    for (auto& pattern : KILN_TRY(run::ReadAllowlist(*list)))
+      request.ignore_crashes.push_back(std::move(pattern));
+  }
   request.verbose = parsed.Has("--verbose");
   request.cold = parsed.Has("--cold");
   request.checkpoint = parsed.Last("--checkpoint");

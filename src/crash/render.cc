@@ -337,6 +337,8 @@ std::string FrameText(const Frame& frame) {
   return out;
 }
 
+std::string CodeText(const Report& report) { return InstructionText(report, "", true); }
+
 std::string_view Opening(OutputFormat format) {
   return format == OutputFormat::kJson ? "{\"reports\":[" : format == OutputFormat::kHtml ? kHtmlOpening : "";
 }

@@ -36,6 +36,10 @@ std::string Render(OutputFormat format, const Report& report, const RenderOption
 std::string RenderAll(OutputFormat format, std::span<const Report> reports,
                       const RenderOptions& options = {});
 
+/// The instructions of a report, one a line, "> " before the one that the CPU was at; printable, empty
+/// without.
+std::string CodeText(const Report& report);
+
 /// "ext4_lookup+0x1c/0x90 [ext4]  fs/ext4/namei.c:1803 (inline)", printable.
 std::string FrameText(const Frame& frame);
 

@@ -5,6 +5,8 @@
 #include "base/strings.h"
 #include "machine/arguments.h"
 #include "run/checkpoints.h"
+#include "run/crash_policy.h"
+#include "run/crash_symbols.h"
 #include "run/record.h"
 #include "run/session.h"
 #include "sys/files.h"
@@ -65,6 +67,8 @@ class Runner {
     for (const auto& note : plan.notes) world_.observer.OnNote(note);
     summary.kernel = plan.kernel.release.empty() ? plan.kernel.image : plan.kernel.release;
     SessionResult result = KILN_TRY(RunPlan(plan));
+    ApplyPolicy({.expected = request_.expect_crash, .ignored = request_.ignore_crashes}, result);
+    AddSymbols(plan.kernel, world_, result.crashes);
     details.update(ToJson(plan));
     details.update(ToJson(result));
     return result;

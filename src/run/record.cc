@@ -98,6 +98,8 @@ json ToJson(const Request& request) {
           {"boot_timeout_ns", Nanoseconds(request.boot_timeout)},
           {"checkpoint", request.checkpoint},
           {"from", request.from},
+          {"expect_crash", Text(request.expect_crash)},
+          {"ignore_crashes", Texts(request.ignore_crashes)},
           {"verbose", request.verbose},
           {"cold", request.cold}};
 }
@@ -134,6 +136,8 @@ Result<Request> RequestFromJson(const json& object) {
   reader.Read("boot_timeout_ns", request.boot_timeout);
   reader.Read("checkpoint", request.checkpoint);
   reader.Read("from", request.from);
+  reader.Read("expect_crash", request.expect_crash);
+  reader.Read("ignore_crashes", request.ignore_crashes);
   reader.Read("verbose", request.verbose);
   reader.Read("cold", request.cold);
   json disks = json::array();
@@ -207,7 +211,10 @@ json ToJson(const Timings& timings) {
 json ToJson(const SessionResult& result) {
   json crashes = json::array();
   for (const auto& crash : result.crashes) {
-    crashes.push_back({{"title", Text(crash.title)}, {"warning", crash.is_warning}});
+    crashes.push_back({{"title", Text(crash.title)},
+                       {"warning", crash.is_warning},
+                       {"expected", crash.is_expected},
+                       {"ignored", crash.is_ignored}});
   }
   return {
       {"qemu_argv", Texts(result.argv)},

@@ -499,6 +499,7 @@ class Session final : public console::RecordSink {
     for (const SeenCrash& crash : result_.crashes) {
       if (crash.is_warning) continue;
       result_.verdict = Verdict::kCrash;
+      result_.cause_beside_crash = result_.cause;
       result_.cause = fmt::format("the kernel crashed: {} ({})", crash.title, result_.cause);
       return;
     }

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "crash/report.h"
 #include "run/outcome.h"
 #include "run/plan.h"
 #include "run/templates.h"
@@ -13,9 +15,13 @@ namespace kiln::run {
 /// One report of a crash, as seen on the console during the run.
 struct SeenCrash {
   std::string title;
-  std::string report;       ///< The console's own lines, printable.
-  std::string json;         ///< crash.json's entry.
-  bool is_warning = false;  ///< The kernel complained and went on (WARNING, INFO): no verdict of its own.
+  std::string report;  ///< The console's own lines, printable.
+  std::string json;    ///< crash.json's entry.
+  std::vector<std::string> alt_titles = {};
+  bool is_warning = false;   ///< The kernel complained and went on (WARNING, INFO): no verdict of its own.
+  bool is_expected = false;  ///< By `--expect-crash`.
+  bool is_ignored = false;   ///< By `--ignore-crash`.
+  std::shared_ptr<const crash::Report> found = nullptr;  ///< For symbols; of the first crashes alone.
 };
 
 /// Where the streams of a run are kept; empty paths keep nothing.
@@ -29,6 +35,7 @@ struct BundleFiles {
 struct SessionResult {
   Verdict verdict = Verdict::kInfra;
   std::string cause;
+  std::string cause_beside_crash;  ///< How the command ended, where a crash that it survived decides.
   std::string hint;
   std::optional<int> command_code;
   std::optional<int> command_signal;
