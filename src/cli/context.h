@@ -42,6 +42,10 @@ Result<int> CrashesCommand(Context& context, const Parsed& parsed);
 Result<int> TemplateListCommand(Context& context, const Parsed& parsed);
 Result<int> TemplateShowCommand(Context& context, const Parsed& parsed);
 Result<int> TemplatePruneCommand(Context& context, const Parsed& parsed);
+Result<int> PoolStartCommand(Context& context, const Parsed& parsed);
+Result<int> PoolServeCommand(Context& context, const Parsed& parsed);
+Result<int> PoolStatusCommand(Context& context, const Parsed& parsed);
+Result<int> PoolStopCommand(Context& context, const Parsed& parsed);
 Result<int> CompleteCommand(Context& context, const Parsed& parsed);
 
 }  // namespace kiln::cli

@@ -29,8 +29,7 @@ void AddAliases(config::LoadRequest& request, const Parsed& parsed) {
   if (parsed.Has("--disable-kvm")) request.flags.emplace_back("accel", "tcg");
 }
 
-Result<run::Request> MakeRequest(const config::Settings& settings, const Parsed& parsed,
-                                 const std::string& current) {
+Result<run::Request> MachineRequest(const config::Settings& settings, const std::string& current) {
   run::Request request;
   request.kernel = settings.Text("kernel").value_or("");
   request.kernel_base = current;
@@ -66,8 +65,15 @@ Result<run::Request> MakeRequest(const config::Settings& settings, const Parsed&
   }
   request.timeout = settings.Time("timeout");
   request.boot_timeout = settings.Time("boot_timeout");
+  return request;
+}
+
+Result<run::Request> MakeRequest(const config::Settings& settings, const Parsed& parsed,
+                                 const std::string& current) {
+  run::Request request = KILN_TRY(MachineRequest(settings, current));
   request.verbose = parsed.Has("--verbose");
   request.cold = parsed.Has("--cold");
+  request.pool = !parsed.Has("--no-pool");
   request.keep_bundle = !parsed.Has("--no-keep");
   request.command = parsed.operands;
   if (parsed.Has("--exec")) {

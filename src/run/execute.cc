@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "machine/arguments.h"
+#include "run/pool_client.h"
 #include "run/record.h"
 #include "run/session.h"
 #include "sys/files.h"
@@ -44,8 +45,8 @@ void WriteCrashFiles(const SessionResult& result, const store::Bundle& bundle, L
 
 // Wakes the plan's template where there is one; a template that would not wake is thrown away and the machine
 // boots.
-SessionResult RunWithTemplate(const Plan& plan, bool cold, World& world, const store::Bundle& bundle,
-                              Outcome& outcome) {
+SessionResult RunWithTemplate(const Plan& plan, bool cold, bool may_borrow, World& world,
+                              const store::Bundle& bundle, Outcome& outcome) {
   const BundleFiles files{.console = bundle.PathOf("console.log"),
                           .standard_output = bundle.PathOf("stdout"),
                           .standard_error = bundle.PathOf("stderr")};
@@ -53,9 +54,16 @@ SessionResult RunWithTemplate(const Plan& plan, bool cold, World& world, const s
   TemplateUse use = cold ? TemplateUse{} : ChooseTemplate(plan, cache, world.observer);
   if (!use.obstacle.empty()) world.log.Info("booting from scratch: {}", use.obstacle);
   outcome.cloned = use.clone.has_value();
+  if (use.clone && may_borrow) use.pooled = BorrowClone(plan, *use.clone, world);
+  outcome.pooled = use.pooled.has_value();
   const std::string key = use.key;
   SessionResult result = RunSession(plan, world, std::move(use), cache, files, outcome.timings);
   if (!result.clone_failed) return result;
+  if (outcome.pooled) {
+    world.observer.OnNote(result.cause + "; waking a clone of its own");
+    outcome.timings = {.planned = outcome.timings.planned, .initramfs = outcome.timings.initramfs};
+    return RunWithTemplate(plan, cold, false, world, bundle, outcome);
+  }
   world.observer.OnNote(result.cause + "; booting from scratch");
   (void)cache.Remove(kTemplateKind, key);
   outcome.cloned = false;
@@ -83,7 +91,7 @@ Outcome Execute(const Request& request, World& world, store::RunStore& runs, con
     } else {
       for (const auto& note : plan->notes) world.observer.OnNote(note);
       summary.kernel = plan->kernel.release.empty() ? plan->kernel.image : plan->kernel.release;
-      result = RunWithTemplate(*plan, request.cold, world, *bundle, outcome);
+      result = RunWithTemplate(*plan, request.cold, request.pool, world, *bundle, outcome);
       details.update(ToJson(*plan));
       details.update(ToJson(result));
       WriteCrashFiles(result, *bundle, world.log);

@@ -96,7 +96,8 @@ json ToJson(const Request& request) {
           {"timeout_ns", Nanoseconds(request.timeout)},
           {"boot_timeout_ns", Nanoseconds(request.boot_timeout)},
           {"verbose", request.verbose},
-          {"cold", request.cold}};
+          {"cold", request.cold},
+          {"pool", request.pool}};
 }
 
 Result<Request> RequestFromJson(const json& object) {
@@ -130,6 +131,7 @@ Result<Request> RequestFromJson(const json& object) {
   reader.Read("boot_timeout_ns", request.boot_timeout);
   reader.Read("verbose", request.verbose);
   reader.Read("cold", request.cold);
+  reader.Read("pool", request.pool);
   json disks = json::array();
   reader.Read("disks", disks);
   if (!reader.wrong().empty()) {
@@ -220,6 +222,7 @@ json ToJson(const Outcome& outcome) {
                  {"cause", Text(outcome.cause)},
                  {"run", outcome.run_id},
                  {"cloned", outcome.cloned},
+                 {"pooled", outcome.pooled},
                  {"bundle", Text(outcome.bundle)},
                  {"crash_titles", Texts(outcome.crash_titles)},
                  {"timings", ToJson(outcome.timings)}};

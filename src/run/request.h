@@ -53,7 +53,8 @@ struct Request {
   std::optional<Duration> boot_timeout;  ///< Scaled by the accelerator's speed when not given.
   bool verbose = false;                  ///< Every kernel message on the screen.
   bool keep_bundle = true;
-  bool cold = false;                     ///< `--cold`: boot, and neither use nor make a template.
+  bool cold = false;  ///< `--cold`: boot, and neither use nor make a template.
+  bool pool = true;   ///< Not `--no-pool`: a clone of the warm pool may be taken.
 };
 
 }  // namespace kiln::run
