@@ -64,6 +64,10 @@ Result<int> ProfileListCommand(Context& context, const Parsed& parsed);
 Result<int> ProfileShowCommand(Context& context, const Parsed& parsed);
 Result<int> ProfileDiffCommand(Context& context, const Parsed& parsed);
 Result<int> DoctorRustCommand(Context& context, const Parsed& parsed);
+Result<int> PoolStartCommand(Context& context, const Parsed& parsed);
+Result<int> PoolServeCommand(Context& context, const Parsed& parsed);
+Result<int> PoolStatusCommand(Context& context, const Parsed& parsed);
+Result<int> PoolStopCommand(Context& context, const Parsed& parsed);
 Result<int> CompleteCommand(Context& context, const Parsed& parsed);
 
 }  // namespace kiln::cli

@@ -84,7 +84,9 @@ std::string TimingText(const run::Outcome& outcome) {
   }
   if (timings.end) {
     out += fmt::format("  {:<38}{:>10}  {}\n", "in all", FormatDuration(*timings.end),
-                       outcome.cloned ? "cloned from a template" : "booted");
+                       outcome.pooled   ? "cloned from a template by the pool"
+                       : outcome.cloned ? "cloned from a template"
+                                        : "booted");
   }
   return out;
 }

@@ -48,8 +48,7 @@ void AddAliases(config::LoadRequest& request, const Parsed& parsed) {
   if (parsed.Has("--disable-kvm")) request.flags.emplace_back("accel", "tcg");
 }
 
-Result<run::Request> MakeRequest(const config::Settings& settings, const Parsed& parsed,
-                                 const std::string& current) {
+Result<run::Request> MachineRequest(const config::Settings& settings, const std::string& current) {
   run::Request request;
   request.kernel = settings.Text("kernel").value_or("");
   request.kernel_base = current;
@@ -92,8 +91,15 @@ Result<run::Request> MakeRequest(const config::Settings& settings, const Parsed&
     for (auto& pattern : KILN_TRY(run::ReadAllowlist(*list)))
       request.ignore_crashes.push_back(std::move(pattern));
   }
+  return request;
+}
+
+Result<run::Request> MakeRequest(const config::Settings& settings, const Parsed& parsed,
+                                 const std::string& current) {
+  run::Request request = KILN_TRY(MachineRequest(settings, current));
   request.verbose = parsed.Has("--verbose");
   request.cold = parsed.Has("--cold");
+  request.pool = !parsed.Has("--no-pool");
   request.checkpoint = parsed.Last("--checkpoint");
   request.from = parsed.Last("--from");
   request.keep_bundle = !parsed.Has("--no-keep");

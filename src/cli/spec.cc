@@ -44,6 +44,9 @@ constexpr OptionSpec kRunOptions[] = {
      .doc = "Start from a checkpoint: the machine is as its command left it",
      .group = "Command"},
     {.names = "--cold", .doc = "Boot; neither use nor make a template of this machine", .group = "Command"},
+    {.names = "--no-pool",
+     .doc = "Take no clone that waits in the warm pool (kiln pool)",
+     .group = "Command"},
     {.names = "--repeat",
      .placeholder = "N",
      .doc = "Run the command N times, each in a machine of its own, and count how the runs end",
@@ -228,6 +231,24 @@ constexpr Example kCheckpointListExamples[] = {{"kiln checkpoint list", "each wi
 constexpr Example kCheckpointShowExamples[] = {
     {"kiln checkpoint show loaded", "how it was made, and of what"}};
 constexpr Example kCheckpointRmExamples[] = {{"kiln checkpoint rm loaded", "give its disk space back"}};
+constexpr OptionSpec kPoolStartOptions[] = {
+    {.names = "--size",
+     .placeholder = "N",
+     .doc = "Keep so many clones waiting (default 2)",
+     .group = "Pool"},
+    {.names = "--foreground", .doc = "Stay here instead of going to the background", .group = "Pool"},
+    {.names = "--json", .doc = "Print data instead of text (docs/json.md)", .group = "Pool"},
+};
+constexpr OptionSpec kPoolStopOptions[] = {
+    {.names = "--now", .doc = "End the lent machines too; their runs end with infra"},
+    kJson,
+};
+constexpr Example kPoolStartExamples[] = {
+    {"kiln pool start", "the next runs take only their command's time"},
+    {"kiln pool start --size 4 --kernel ~/src/linux --rw .", "of the machine that these options make"},
+};
+constexpr Example kPoolStatusExamples[] = {{"kiln pool status", "which machines wait, and what they hold"}};
+constexpr Example kPoolStopExamples[] = {{"kiln pool stop", "machines that are lent end with their runs"}};
 
 constexpr Example kConfigExamples[] = {
     {"kiln config", "every setting, its value and where that came from"},
@@ -484,6 +505,33 @@ constexpr CommandSpec kCommands[] = {
      .operands = Operands::kWords,
      .options = spec_kconfig::kProfile,
      .examples = spec_kconfig::kProfileDiffExamples},
+    {.name = "pool start",
+     .operands_text = "",
+     .summary = "keep clones awake, so that a run takes only its command's time",
+     .description =
+         "Starts a service in the background, or tells the one that runs, to keep N clones waiting of "
+         "the machine that kiln run would make with the same options. Once more with other options "
+         "adds that machine; with the same it changes N. See docs/pool.md.",
+     .options = kPoolStartOptions,
+     .examples = kPoolStartExamples,
+     .settings = true},
+    {.name = "pool serve",
+     .operands_text = "",
+     .summary = "be the service of kiln pool start",
+     .description = "It ends by itself when it has no machine to keep.",
+     .hidden = true},
+    {.name = "pool status",
+     .operands_text = "",
+     .summary = "show the machines that wait in the pool",
+     .description = "Memory is what a clone's process holds, shared pages by their share (PSS).",
+     .options = kJsonOnly,
+     .examples = kPoolStatusExamples},
+    {.name = "pool stop",
+     .operands_text = "",
+     .summary = "end the pool's service",
+     .description = "Clones that wait end at once, those that are lent with their runs.",
+     .options = kPoolStopOptions,
+     .examples = kPoolStopExamples},
     {.name = "doctor",
      .operands_text = "",
      .summary = "find out what this host can do",

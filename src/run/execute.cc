@@ -7,6 +7,7 @@
 #include "run/checkpoints.h"
 #include "run/crash_policy.h"
 #include "run/crash_symbols.h"
+#include "run/pool_client.h"
 #include "run/record.h"
 #include "run/session.h"
 #include "sys/files.h"
@@ -66,7 +67,7 @@ class Runner {
     Plan plan = KILN_TRY(MakePlan(effective_, world_, outcome_.timings));
     for (const auto& note : plan.notes) world_.observer.OnNote(note);
     summary.kernel = plan.kernel.release.empty() ? plan.kernel.image : plan.kernel.release;
-    SessionResult result = KILN_TRY(RunPlan(plan));
+    SessionResult result = KILN_TRY(RunPlan(plan, request_.pool));
     ApplyPolicy({.expected = request_.expect_crash, .ignored = request_.ignore_crashes}, result);
     AddSymbols(plan.kernel, world_, result.crashes);
     details.update(ToJson(plan));
@@ -75,7 +76,7 @@ class Runner {
   }
 
  private:
-  Result<SessionResult> RunPlan(Plan& plan) {
+  Result<SessionResult> RunPlan(Plan& plan, bool may_borrow) {
     const bool disks_built_in =
         !request_.from.empty() || (!request_.checkpoint.empty() && !plan.machine.disks.empty());
     const bool may_use_template = request_.from.empty() && !request_.cold && !disks_built_in;
@@ -86,9 +87,17 @@ class Runner {
       use.checkpoint.emplace(KILN_TRY(BeginCheckpoint(effective_, plan, world_, checkpoints_)));
     if (!use.obstacle.empty()) world_.log.Info("booting from scratch: {}", use.obstacle);
     outcome_.cloned = use.clone.has_value();
+    if (may_use_template && may_borrow && use.clone && !use.checkpoint && plan.machine.disks.empty())
+      use.pooled = BorrowClone(plan, *use.clone, world_);
+    outcome_.pooled = use.pooled.has_value();
     const std::string key = use.key;
     SessionResult result = Session(plan, std::move(use));
     if (!result.clone_failed || !request_.from.empty()) return result;
+    if (outcome_.pooled) {
+      world_.observer.OnNote(result.cause + "; waking a clone of its own");
+      outcome_.timings = {.planned = outcome_.timings.planned, .initramfs = outcome_.timings.initramfs};
+      return RunPlan(plan, false);
+    }
     world_.observer.OnNote(result.cause + "; booting from scratch");
     (void)templates_.Remove(kTemplateKind, key);
     outcome_.cloned = false;

@@ -49,6 +49,7 @@ struct Outcome {
   std::vector<std::string> crash_titles;
   std::string run_id;
   bool cloned = false;  ///< Woken from a template instead of booted.
+  bool pooled = false;  ///< That was done before, by the warm pool.
   std::string bundle;   ///< The run's folder; empty when none could be written.
   Timings timings;
 };

@@ -101,7 +101,8 @@ json ToJson(const Request& request) {
           {"expect_crash", Text(request.expect_crash)},
           {"ignore_crashes", Texts(request.ignore_crashes)},
           {"verbose", request.verbose},
-          {"cold", request.cold}};
+          {"cold", request.cold},
+          {"pool", request.pool}};
 }
 
 Result<Request> RequestFromJson(const json& object) {
@@ -140,6 +141,7 @@ Result<Request> RequestFromJson(const json& object) {
   reader.Read("ignore_crashes", request.ignore_crashes);
   reader.Read("verbose", request.verbose);
   reader.Read("cold", request.cold);
+  reader.Read("pool", request.pool);
   json disks = json::array();
   reader.Read("disks", disks);
   if (!reader.wrong().empty()) {
@@ -233,6 +235,7 @@ json ToJson(const Outcome& outcome) {
                  {"cause", Text(outcome.cause)},
                  {"run", outcome.run_id},
                  {"cloned", outcome.cloned},
+                 {"pooled", outcome.pooled},
                  {"bundle", Text(outcome.bundle)},
                  {"crash_titles", Texts(outcome.crash_titles)},
                  {"timings", ToJson(outcome.timings)}};

@@ -60,6 +60,7 @@ struct Request {
   bool verbose = false;                  ///< Every kernel message on the screen.
   bool keep_bundle = true;
   bool cold = false;  ///< `--cold`: boot, and neither use nor make a template.
+  bool pool = true;   ///< Not `--no-pool`: a clone of the warm pool may be taken.
 };
 
 }  // namespace kiln::run

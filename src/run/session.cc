@@ -11,6 +11,7 @@
 #include "run/console_log.h"
 #include "run/crash_watch.h"
 #include "run/host_streams.h"
+#include "run/pool_client.h"
 #include "run/setup.h"
 #include "vm/freeze.h"
 #include "vm/guest_command.h"
@@ -87,17 +88,17 @@ class Session final : public console::RecordSink {
   // ── template and clone ──
 
   Result<> StartQemu() {
+    if (use_.pooled) return AdoptQemu();
     machine::Machine machine = plan_.machine;
-    // What is frozen has no disks; they come when it is awake.
-    if ((use_.clone || use_.draft) && !use_.disks_built_in) to_plug_ = std::exchange(machine.disks, {});
     std::vector<std::pair<int, int>> inherited;
     sys::Fd state;
     if (use_.clone) {
-      machine.memory = {.file = use_.clone->entry.PathOf("ram"), .share = false};
-      machine.incoming_fd = vm::kFirstInheritedFd;
+      machine = CloneMachine(plan_, *use_.clone);
       state = KILN_TRY(sys::Open(use_.clone->entry.PathOf("state"), O_RDONLY));
       inherited.emplace_back(machine.incoming_fd, state.get());
     }
+    // What is frozen has no disks; they come when it is awake.
+    if ((use_.clone || use_.draft) && !use_.disks_built_in) to_plug_ = std::exchange(machine.disks, {});
     if (use_.draft || use_.checkpoint) {
       constexpr int kMemoryFd = vm::kFirstInheritedFd + 1;
       live_memory_ = KILN_TRY(vm::CreateLiveMemory(machine.memory_bytes));
@@ -109,9 +110,22 @@ class Session final : public console::RecordSink {
       inherited.emplace_back(kMemoryFd, live_memory_.get());
     }
     qemu_ = KILN_TRY(vm::QemuProcess::Start(world_.loop, world_.spawner, plan_.qemu, machine, plan_.features,
-                                            {.console = [this](std::string_view bytes) { OnConsole(bytes); },
-                                             .ended = [this](const vm::QemuEnd& end) { OnQemuEnd(end); }},
-                                            inherited));
+                                            QemuEvents(), inherited));
+    return {};
+  }
+
+  vm::QemuProcess::Events QemuEvents() {
+    return {.console = [this](std::string_view bytes) { OnConsole(bytes); },
+            .ended = [this](const vm::QemuEnd& end) { OnQemuEnd(end); }};
+  }
+
+  // It stands still until it is told to go on.
+  Result<> AdoptQemu() {
+    auto argv =
+        KILN_TRY(vm::QemuProcess::Arguments(plan_.qemu, CloneMachine(plan_, *use_.clone), plan_.features));
+    qemu_ = KILN_TRY(vm::QemuProcess::Adopt(world_.loop, std::move(use_.pooled->channels),
+                                            std::move(use_.pooled->keeper), std::move(argv), QemuEvents()));
+    qemu_->qmp().Execute("cont");
     return {};
   }
 
@@ -120,12 +134,17 @@ class Session final : public console::RecordSink {
     result_.template_key = use_.clone->key;
     log_.Add(use_.clone->boot_log);
     world_.observer.OnPhase(Phase::kSettingUp);
-    qemu_->OnMigration([this](const std::string& status) {
-      if (status != "completed") return;
+    if (use_.pooled) {
+      log_.Add(use_.pooled->console);
       Mark(timings_.agent);
-      Plug();
-    });
-    vm::Wake(*qemu_, vm::kFirstInheritedFd, [this](const Error& error) { CloneFailed(error.Text()); });
+    } else {
+      qemu_->OnMigration([this](const std::string& status) {
+        if (status != "completed") return;
+        Mark(timings_.agent);
+        Plug();
+      });
+      vm::Wake(*qemu_, vm::kFirstInheritedFd, [this](const Error& error) { CloneFailed(error.Text()); });
+    }
     link_->Resume(use_.clone->hello);
   }
 
@@ -141,7 +160,8 @@ class Session final : public console::RecordSink {
   // place.
   void CloneFailed(const std::string& why) {
     result_.clone_failed = true;
-    Conclude(Verdict::kInfra, fmt::format("the machine's template did not wake: {}", why));
+    Conclude(Verdict::kInfra, use_.pooled ? fmt::format("the clone from the pool failed: {}", why)
+                                          : fmt::format("the machine's template did not wake: {}", why));
   }
 
   // A machine at rest with all that every run of it needs: what is done now no clone has to do again.
@@ -421,6 +441,10 @@ class Session final : public console::RecordSink {
       case vm::Shutdown::kNone:
       case vm::Shutdown::kHost:
         break;
+    }
+    if (use_.pooled && end.status.signal == SIGKILL) {
+      return Conclude(Verdict::kInfra, "the machine was killed, or the warm pool that held it",
+                      "kiln pool start; or kiln run --no-pool, for a machine of its own");
     }
     Infra(MakeError(ErrorCode::kUnavailable, "QEMU ended by itself ({}){}{}", end.status.Text(),
                     words.empty() ? "" : ": ", words));

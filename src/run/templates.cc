@@ -122,6 +122,16 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks) {
   return TemplateKey{.key = hasher.Hex(), .obstacle = {}};
 }
 
+Result<std::optional<FrozenMachine>> FindTemplate(const Plan& plan, store::Cache& cache) {
+  const auto key = KILN_TRY(MakeTemplateKey(plan));
+  if (!key.obstacle.empty())
+    return MakeError(ErrorCode::kUnsupported, "this machine boots each time: {}", key.obstacle);
+  auto found = KILN_TRY(cache.Find(kTemplateKind, key.key));
+  if (!found) return std::optional<FrozenMachine>();
+  return std::optional<FrozenMachine>(
+      KILN_TRY(Open(*std::move(found), key.key, plan.machine.memory_bytes), "the machine's template"));
+}
+
 TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, Observer& observer) {
   TemplateUse use;
   auto key = MakeTemplateKey(plan);

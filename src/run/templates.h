@@ -23,9 +23,18 @@ struct FrozenMachine {
   std::string boot_log;    ///< What the console said until then.
 };
 
+/// A clone that the warm pool has woken: it stands still at the template's state, with all that a run needs
+/// still to be done, and ends with its keeper.
+struct PooledClone {
+  vm::QemuChannels channels;
+  std::unique_ptr<vm::QemuKeeper> keeper;
+  std::string console;  ///< What the console said since the template was woken.
+};
+
 /// What a session does about templates: wake from one, make one on the way, or neither.
 struct TemplateUse {
   std::optional<FrozenMachine> clone;
+  std::optional<PooledClone> pooled;  ///< Of `clone`'s template, and taken instead of waking it.
   std::optional<store::CacheDraft> draft;
   std::optional<store::CacheDraft> checkpoint;  ///< To be filled when the command has ended well.
   bool disks_built_in = false;  ///< The frozen machine has the disks; else they are plugged in later.
@@ -50,6 +59,9 @@ Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key
 /// what they were is removed and made again. Never fails: a cache that can't be used is a cold boot with a
 /// note.
 TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, Observer& observer);
+
+/// The plan's template where there is a usable one.
+Result<std::optional<FrozenMachine>> FindTemplate(const Plan& plan, store::Cache& cache);
 
 /// Freezes the running machine, whose shared RAM is `live_memory`, into the draft and puts that in its place.
 /// `done` is told once; the machine goes on in any case. All but `done` must live until then.

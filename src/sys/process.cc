@@ -27,6 +27,7 @@ struct Prepared {
   std::vector<std::pair<int, int>> descriptors;
   const char* directory = nullptr;
   bool own_group = true;
+  bool own_session = false;
   bool die_with_parent = true;
   int parent = 0;
 };
@@ -79,7 +80,10 @@ bool PlaceDescriptors(std::vector<std::pair<int, int>>& descriptors, int* report
 }
 
 [[noreturn]] void BecomeChild(Prepared& prepared, int report) {
-  if (prepared.own_group) ::setpgid(0, 0);
+  if (prepared.own_session)
+    ::setsid();
+  else if (prepared.own_group)
+    ::setpgid(0, 0);
   if (prepared.die_with_parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != prepared.parent) ::_exit(127);  // It died before the line above.
@@ -198,6 +202,7 @@ Result<Child> SystemSpawner::Spawn(const Command& command) {
   prepared.descriptors = command.descriptors;
   prepared.directory = command.directory.empty() ? nullptr : command.directory.c_str();
   prepared.own_group = !command.share_terminal;
+  prepared.own_session = command.own_session;
   prepared.die_with_parent = !command.outlives_parent;
   prepared.parent = ::getpid();
 
@@ -213,7 +218,7 @@ Result<Child> SystemSpawner::Spawn(const Command& command) {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return ErrnoError(number, "start {}", prepared.program);
   Child child(pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))), prepared.own_group);
-  if (prepared.own_group) ::setpgid(pid, pid);  // Also here: whoever comes first.
+  if (prepared.own_group && !prepared.own_session) ::setpgid(pid, pid);  // Also here: whoever comes first.
   report.write.Reset();
   ChildFailure failure{};
   const auto count = ReadSome(report.read.get(), &failure, sizeof failure);

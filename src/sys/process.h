@@ -35,6 +35,8 @@ struct Command {
   bool share_terminal = false;
   /// Survives us; by default a child is killed by the kernel when the thread that spawned it dies.
   bool outlives_parent = false;
+  /// A session of its own, without a controlling terminal: for a service.
+  bool own_session = false;
 };
 
 /// One running child. Kills its whole process group and reaps it on destruction.
@@ -54,6 +56,8 @@ class Child {
   std::optional<ExitStatus> Wait(std::optional<Duration> timeout);
   /// To the process group (or the process, when it shares our terminal). A dead child is fine.
   void Signal(int signal);
+  /// Lets it live on, as nobody's business: it was started to outlive us.
+  void Abandon() { pid_ = -1; }
   /// The stopper: asks (`ask`, SIGTERM when empty), waits `grace`, kills, reaps.
   ExitStatus Stop(Duration grace, const std::function<void()>& ask = {});
 

@@ -68,6 +68,12 @@ void Stream::Close() {
   sent_ = 0;
 }
 
+Fd Stream::Release() {
+  KILN_CHECK(queued() == 0, "{} bytes still wait", queued());
+  watch_.Reset();
+  return std::move(fd_);
+}
+
 void Stream::Fail(std::string_view reason) {
   Close();
   if (events_.closed) events_.closed(reason);

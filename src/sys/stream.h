@@ -31,6 +31,9 @@ class Stream {
   size_t queued() const { return queue_.size() - sent_; }
   bool is_open() const { return static_cast<bool>(fd_); }
   void Close();
+  /// Gives the descriptor away, as if it had been closed; whoever gets it reads on where this stopped.
+  /// Nothing may be queued.
+  Fd Release();
 
  private:
   Stream(Loop& loop, Fd fd, Events events) : loop_(loop), fd_(std::move(fd)), events_(std::move(events)) {}

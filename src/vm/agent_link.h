@@ -61,6 +61,8 @@ class AgentLink {
   const wire::AgentHello& hello() const { return hello_; }
   uint64_t bytes_received() const { return bytes_received_; }
   bool is_open() const { return stream_->is_open(); }
+  /// Gives the channel away to somebody who will Resume() on it; only when no answer is outstanding.
+  sys::Fd Release() { return stream_->Release(); }
 
  private:
   AgentLink(uint64_t session, uint32_t window, Events events)

@@ -24,6 +24,19 @@ Shutdown ReasonOf(const nlohmann::json& data) {
   return Shutdown::kHost;
 }
 
+class OwnChild final : public QemuKeeper {
+ public:
+  explicit OwnChild(sys::Child child) : child_(std::move(child)) {}
+  int descriptor() const override { return child_.pidfd(); }
+  int pid() const override { return child_.pid(); }
+  std::optional<sys::ExitStatus> Poll() override { return child_.Poll(); }
+  void Kill() override { child_.Signal(SIGKILL); }
+  void Stop(Duration grace, const std::function<void()>& ask) override { (void)child_.Stop(grace, ask); }
+
+ private:
+  sys::Child child_;
+};
+
 }  // namespace
 
 std::string_view Name(Shutdown shutdown) {
@@ -42,6 +55,17 @@ std::string_view Name(Shutdown shutdown) {
   return "none";
 }
 
+Result<std::vector<std::string>> QemuProcess::Arguments(const std::string& qemu,
+                                                        const machine::Machine& machine,
+                                                        const machine::QemuFeatures& features) {
+  const machine::Wiring wiring{.console = machine::InheritedFd{kConsoleFd},
+                               .agent = machine::InheritedFd{kAgentFd},
+                               .qmp = machine::InheritedFd{kQmpFd}};
+  auto argv = KILN_TRY(machine::QemuArguments(machine, features, wiring));
+  argv.insert(argv.begin(), qemu);
+  return argv;
+}
+
 Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(sys::Loop& loop, sys::Spawner& spawner,
                                                         const std::string& qemu,
                                                         const machine::Machine& machine,
@@ -52,13 +76,9 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(sys::Loop& loop, sys::Sp
   sys::SocketEnds qmp = KILN_TRY(sys::SocketPair());
   sys::PipeEnds errors = KILN_TRY(sys::Pipe());
 
-  const machine::Wiring wiring{.console = machine::InheritedFd{kConsoleFd},
-                               .agent = machine::InheritedFd{kAgentFd},
-                               .qmp = machine::InheritedFd{kQmpFd}};
   std::unique_ptr<QemuProcess> process(new QemuProcess(loop));
   process->events_ = std::move(events);
-  process->argv_ = KILN_TRY(machine::QemuArguments(machine, features, wiring));
-  process->argv_.insert(process->argv_.begin(), qemu);
+  process->argv_ = KILN_TRY(Arguments(qemu, machine, features));
   sys::Command command{.argv = process->argv_,
                        .descriptors = {{1, errors.write.get()},
                                        {2, errors.write.get()},
@@ -66,10 +86,31 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(sys::Loop& loop, sys::Sp
                                        {kAgentFd, agent.theirs.get()},
                                        {kQmpFd, qmp.theirs.get()}}};
   command.descriptors.insert(command.descriptors.end(), inherited.begin(), inherited.end());
-  process->child_ = std::make_unique<sys::Child>(KILN_TRY(spawner.Spawn(command), "starting QEMU"));
+  process->keeper_ = std::make_unique<OwnChild>(KILN_TRY(spawner.Spawn(command), "starting QEMU"));
   process->agent_ = std::move(agent.ours);
   KILN_TRY(process->Connect(std::move(console.ours), std::move(qmp.ours), std::move(errors.read)));
   return process;
+}
+
+Result<std::unique_ptr<QemuProcess>> QemuProcess::Adopt(sys::Loop& loop, QemuChannels channels,
+                                                        std::unique_ptr<QemuKeeper> keeper,
+                                                        std::vector<std::string> argv, Events events) {
+  std::unique_ptr<QemuProcess> process(new QemuProcess(loop));
+  process->events_ = std::move(events);
+  process->argv_ = std::move(argv);
+  process->keeper_ = std::move(keeper);
+  process->agent_ = std::move(channels.agent);
+  KILN_TRY(
+      process->Connect(std::move(channels.console), std::move(channels.qmp), std::move(channels.errors)));
+  return process;
+}
+
+QemuChannels QemuProcess::ReleaseChannels() {
+  KILN_CHECK(qmp_->is_idle());
+  return {.console = console_->Release(),
+          .agent = std::move(agent_),
+          .qmp = qmp_->Release(),
+          .errors = errors_stream_->Release()};
 }
 
 Result<> QemuProcess::Connect(sys::Fd console, sys::Fd qmp, sys::Fd errors) {
@@ -85,8 +126,8 @@ Result<> QemuProcess::Connect(sys::Fd console, sys::Fd qmp, sys::Fd errors) {
       loop_, std::move(qmp),
       [this](const std::string& name, const nlohmann::json& data) { HandleEvent(name, data); },
       [this] { CheckEnd(); }));
-  exit_watch_ = KILN_TRY(loop_.Watch(child_->pidfd(), EPOLLIN, [this](uint32_t) {
-    if (!child_->Poll()) return;
+  exit_watch_ = KILN_TRY(loop_.Watch(keeper_->descriptor(), EPOLLIN, [this](uint32_t) {
+    if (!keeper_->Poll()) return;
     exit_watch_.Reset();
     CheckEnd();
   }));
@@ -106,7 +147,7 @@ void QemuProcess::HandleEvent(const std::string& name, const nlohmann::json& dat
 
 // The end is told when the process is gone and all that it still had to say has been read.
 void QemuProcess::CheckEnd() {
-  if (ended_ || !child_->Poll()) return;
+  if (ended_ || !keeper_->Poll()) return;
   if (console_->is_open() || errors_stream_->is_open() || qmp_->is_open()) {
     // A helper that QEMU left behind may hold a channel open for ever; it does not decide.
     if (!drain_limit_) drain_limit_ = loop_.After(kDrainTime, [this] { TellEnd(); });
@@ -120,15 +161,15 @@ void QemuProcess::TellEnd() {
   ended_ = true;
   // Moved out: the callback may destroy this object.
   const auto tell = std::move(events_.ended);
-  const QemuEnd end{.status = *child_->Poll(), .shutdown = shutdown_, .errors = errors_};
+  const QemuEnd end{.status = *keeper_->Poll(), .shutdown = shutdown_, .errors = errors_};
   if (tell) tell(end);
 }
 
-void QemuProcess::Kill() { child_->Signal(SIGKILL); }
+void QemuProcess::Kill() { keeper_->Kill(); }
 
 void QemuProcess::Quit(Duration grace) {
-  if (child_->Poll()) return;
-  (void)child_->Stop(grace, [this] { qmp_->Execute("quit"); });
+  if (keeper_->Poll()) return;
+  keeper_->Stop(grace, [this] { qmp_->Execute("quit"); });
 }
 
 }  // namespace kiln::vm

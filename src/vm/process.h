@@ -2,7 +2,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "machine/arguments.h"
 #include "machine/machine.h"
@@ -33,6 +35,29 @@ struct QemuEnd {
 /// The first number free for descriptors that a machine's arguments name by themselves.
 inline constexpr int kFirstInheritedFd = 6;
 
+/// Our ends of a QEMU's channels, on their way from one process to another.
+struct QemuChannels {
+  sys::Fd console;
+  sys::Fd agent;
+  sys::Fd qmp;
+  sys::Fd errors;
+};
+
+/// Whoever holds a QEMU process and can end it: this process, or another one that lends it. Destroying it
+/// ends QEMU.
+class QemuKeeper {
+ public:
+  virtual ~QemuKeeper() = default;
+  /// Readable when Poll() may have something new to say.
+  virtual int descriptor() const = 0;
+  virtual int pid() const = 0;
+  /// How QEMU ended, when it has.
+  virtual std::optional<sys::ExitStatus> Poll() = 0;
+  virtual void Kill() = 0;
+  /// Asks, waits for at most `grace`, then kills.
+  virtual void Stop(Duration grace, const std::function<void()>& ask) = 0;
+};
+
 /// One running QEMU: the process and its three channels. Nothing of it has a name in the file system, and the
 /// kernel kills it when this process dies, so that nothing is left behind whatever happens to us.
 class QemuProcess {
@@ -49,8 +74,18 @@ class QemuProcess {
                                                     const std::string& qemu, const machine::Machine& machine,
                                                     const machine::QemuFeatures& features, Events events,
                                                     const std::vector<std::pair<int, int>>& inherited = {});
+  /// The full command that Start() runs.
+  static Result<std::vector<std::string>> Arguments(const std::string& qemu, const machine::Machine& machine,
+                                                    const machine::QemuFeatures& features);
+  /// Takes over a running QEMU that somebody else has started with the command `argv`.
+  static Result<std::unique_ptr<QemuProcess>> Adopt(sys::Loop& loop, QemuChannels channels,
+                                                    std::unique_ptr<QemuKeeper> keeper,
+                                                    std::vector<std::string> argv, Events events);
   ~QemuProcess();
 
+  /// Gives the channels away for an Adopt() elsewhere; the agent's is empty, as it has been taken before.
+  /// QEMU stays ours to end, and its end is still told. QMP must be idle.
+  QemuChannels ReleaseChannels();
   /// Our end of the agent's channel; once. Empty for a vsock link, which is reached by its CID.
   sys::Fd TakeAgentFd() { return std::move(agent_); }
   Qmp& qmp() { return *qmp_; }
@@ -58,7 +93,7 @@ class QemuProcess {
   void OnMigration(std::function<void(const std::string& status)> changed) {
     migration_ = std::move(changed);
   }
-  int pid() const { return child_->pid(); }
+  int pid() const { return keeper_->pid(); }
   /// The full command, as it was started.
   const std::vector<std::string>& argv() const { return argv_; }
   bool has_ended() const { return ended_; }
@@ -79,7 +114,7 @@ class QemuProcess {
   Events events_;
   std::function<void(const std::string&)> migration_;
   std::vector<std::string> argv_;
-  std::unique_ptr<sys::Child> child_;
+  std::unique_ptr<QemuKeeper> keeper_;
   std::unique_ptr<sys::Stream> console_;
   std::unique_ptr<sys::Stream> errors_stream_;
   std::unique_ptr<Qmp> qmp_;

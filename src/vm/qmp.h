@@ -29,6 +29,10 @@ class Qmp {
   void ExecuteWithDescriptor(std::string_view command, const nlohmann::json& arguments, int descriptor,
                              Reply reply);
   bool is_open() const { return stream_->is_open(); }
+  /// No answer is outstanding.
+  bool is_idle() const { return waiting_.empty() && buffer_.empty() && stream_->queued() == 0; }
+  /// Gives the channel away to somebody else's client; only when idle.
+  sys::Fd Release() { return stream_->Release(); }
   /// Without arguments, and nobody waits for the answer.
   void Execute(std::string_view command);
 

@@ -231,6 +231,59 @@ TEST_F(VmTest, AProcessTellsItsConsoleAndItsEnd) {
   EXPECT_EQ(end->shutdown, Shutdown::kGuestReset);
 }
 
+// Ends what it keeps when it is told to, as another process would.
+class FakeKeeper final : public QemuKeeper {
+ public:
+  explicit FakeKeeper(sys::Fd news) : news_(std::move(news)) {}
+  int descriptor() const override { return news_.get(); }
+  int pid() const override { return 42; }
+  std::optional<sys::ExitStatus> Poll() override { return status; }
+  void Kill() override { status = sys::ExitStatus{.signal = 9}; }
+  void Stop(Duration, const std::function<void()>&) override { Kill(); }
+  std::optional<sys::ExitStatus> status;
+
+ private:
+  sys::Fd news_;
+};
+
+TEST_F(VmTest, ARunningProcessChangesHands) {
+  ShellSpawner spawner(
+      "read -r word <&5; echo '{\"return\": {}, \"id\": 1}' >&5; echo before >&3; "
+      "read -r word <&5; echo \"$word\" >&3; exec 3>&- 4>&- 5>&-; sleep 60");
+  machine::Machine machine;
+  machine.kernel_path = "/vmlinux";
+  std::string before;
+  bool first_ended = false;
+  const auto first =
+      QemuProcess::Start(*loop_, spawner, "/qemu", machine, machine::QemuFeatures::Everything(),
+                         {.console = [&](std::string_view bytes) { before += bytes; },
+                          .ended = [&](const QemuEnd&) { first_ended = true; }});
+  ASSERT_TRUE(first) << first.error().Text();
+  ASSERT_TRUE(Until([&] { return before == "before\n" && (*first)->qmp().is_idle(); }));
+  QemuChannels channels = (*first)->ReleaseChannels();
+  channels.agent = (*first)->TakeAgentFd();
+
+  std::string after;
+  std::optional<QemuEnd> end;
+  auto keeper = std::make_unique<FakeKeeper>(std::move(ends_.ours));
+  FakeKeeper* keeps = keeper.get();
+  const auto second = QemuProcess::Adopt(*loop_, std::move(channels), std::move(keeper), {"/qemu", "-x"},
+                                         {.console = [&](std::string_view bytes) { after += bytes; },
+                                          .ended = [&](const QemuEnd& how) { end = how; }});
+  ASSERT_TRUE(second) << second.error().Text();
+  EXPECT_EQ((*second)->argv().size(), 2U);
+  ASSERT_TRUE(Until([&] { return !after.empty(); }));
+  EXPECT_EQ(before, "before\n");
+  EXPECT_NE(after.find("qmp_capabilities"), std::string::npos);
+  // The one who started it still ends it and hears of that.
+  (*first)->Kill();
+  ASSERT_TRUE(Until([&] { return first_ended; }));
+  keeps->status = sys::ExitStatus{.signal = 9};
+  ASSERT_TRUE(sys::WriteAll(ends_.theirs.get(), "!"));
+  ASSERT_TRUE(Until([&] { return end.has_value(); }));
+  EXPECT_EQ(end->status.signal, 9);
+}
+
 TEST_F(VmTest, AHelperThatKeepsAChannelOpenDoesNotHoldUpTheEnd) {
   ShellSpawner spawner("sleep 60 & exit 0");
   machine::Machine machine;

@@ -1,0 +1,213 @@
+#include "pool/clone.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/strings.h"
+#include "run/pool_client.h"
+#include "run/setup.h"
+#include "sys/files.h"
+#include "vm/freeze.h"
+#include "vm/guest_command.h"
+
+namespace kiln::pool {
+namespace {
+
+constexpr uint32_t kWindow = 1 << 20;
+/// What a kernel says while nothing happens to it is little.
+constexpr size_t kMostConsole = 32 << 10;
+
+std::string RandomBytes(size_t count) {
+  std::string bytes(count, '\0');
+  const ssize_t got = ::getrandom(bytes.data(), bytes.size(), 0);
+  bytes.resize(got < 0 ? 0 : static_cast<size_t>(got));
+  return bytes;
+}
+
+// Wakes, rehearses, tidies up, and stands still.
+class WarmClone final : public Clone {
+ public:
+  WarmClone(run::World& world, std::shared_ptr<const Shape> shape, Events events)
+      : world_(world), shape_(std::move(shape)), events_(std::move(events)) {}
+
+  Result<> Start() {
+    const run::Plan& plan = shape_->plan;
+    const sys::Fd state = KILN_TRY(sys::Open(shape_->frozen->entry.PathOf("state"), O_RDONLY));
+    qemu_ = KILN_TRY(vm::QemuProcess::Start(world_.loop, world_.spawner, plan.qemu,
+                                            run::CloneMachine(plan, *shape_->frozen), plan.features,
+                                            {.console = [this](std::string_view bytes) { OnConsole(bytes); },
+                                             .ended = [this](const vm::QemuEnd& end) { OnEnd(end); }},
+                                            {{vm::kFirstInheritedFd, state.get()}}));
+    const uint64_t session = 1 + world_.clock.Now().time_since_epoch().count();
+    link_ = KILN_TRY(vm::AgentLink::Create(world_.loop, qemu_->TakeAgentFd(), session, kWindow,
+                                           {.ready = [this](const wire::AgentHello&) { Rehearse(); },
+                                            .log = {},
+                                            .lost = [this](const Error& error) { Finish(error); }}));
+    limit_ = world_.loop.After(plan.wake_limit + plan.boot_limit, [this] {
+      Finish(MakeError(ErrorCode::kTimeout, "it did not get ready in time"));
+    });
+    vm::Wake(*qemu_, vm::kFirstInheritedFd, [this](const Error& error) { Finish(error); });
+    link_->Resume(shape_->frozen->hello);
+    return {};
+  }
+
+  int pid() const override { return qemu_->pid(); }
+  void Kill() override { qemu_->Kill(); }
+
+  Result<Handover> HandOver() override {
+    KILN_CHECK(waiting_);
+    if (!qemu_->qmp().is_open() || !qemu_->qmp().is_idle() || !link_->is_open())
+      return MakeError(ErrorCode::kUnavailable, "a waiting clone does not rest");
+    waiting_ = false;
+    Handover handover{.channels = qemu_->ReleaseChannels(), .console = std::move(console_)};
+    handover.channels.agent = link_->Release();
+    return handover;
+  }
+
+ private:
+  // The network's settings would stay; and they cost little.
+  static run::Plan WithoutNetwork(run::Plan plan) {
+    plan.set_up_network = false;
+    return plan;
+  }
+
+  void Rehearse() {
+    const run::Plan plan = WithoutNetwork(shape_->plan);
+    const auto wall = static_cast<uint64_t>(world_.clock.WallNow().time_since_epoch().count());
+    for (const auto& request : run::LateRequests(plan, wall, RandomBytes(256))) Send(request);
+    wire::Exec exec = plan.exec;
+    exec.argv = {"true"};
+    exec.cwd = "/";
+    exec.flags = wire::kExecStdin;
+    command_ = std::make_unique<vm::GuestCommand>(
+        *link_, exec, wire::kChained, kWindow,
+        vm::GuestCommand::Events{.exited =
+                                     [this](const wire::Exited&) {
+                                       world_.loop.Post([this, alive = alive_] {
+                                         if (*alive) TidyUp();
+                                       });
+                                     },
+                                 .broken = [this](const Error& error) { Finish(error); }});
+    command_->EndInput();
+  }
+
+  void Send(const run::SetupRequest& request, const std::function<void()>& finished = {}) {
+    request.send(*link_, [this, finished, what = request.what](Result<> done) {
+      if (!done) return Finish(std::move(done).error().Context(what));
+      if (finished) finished();
+    });
+  }
+
+  // Nothing of the host's files may be remembered: they are mounted anew by the run.
+  void TidyUp() {
+    command_.reset();
+    const auto requests = run::Requests(rootfs::PlanDetachment(shape_->plan.steps).undo);
+    if (requests.empty()) return StandStill();
+    for (size_t i = 0; i < requests.size(); ++i) {
+      const bool is_last = i + 1 == requests.size();
+      Send(requests[i], is_last ? std::function<void()>([this] { StandStill(); }) : nullptr);
+    }
+  }
+
+  void StandStill() {
+    qemu_->qmp().Execute("stop", nlohmann::json::object(), [this](const Result<nlohmann::json>& stopped) {
+      if (!stopped) return Finish(stopped.error());
+      // The reply is told from within the channel's own callback: it must not be given away in it.
+      world_.loop.Post([this, alive = alive_] {
+        if (*alive) Finish({});
+      });
+    });
+  }
+
+  void Finish(Result<> result) {
+    if (!events_.ready) return;
+    limit_.Reset();
+    waiting_ = result.has_value();
+    std::exchange(events_.ready, {})(std::move(result));
+  }
+
+  void OnConsole(std::string_view bytes) {
+    console_ += bytes;
+    if (console_.size() > kMostConsole)
+      Finish(MakeError(ErrorCode::kUnavailable, "its kernel does not rest"));
+  }
+
+  void OnEnd(const vm::QemuEnd& end) {
+    const std::string words = Printable(Trim(end.errors));
+    if (events_.ready) {
+      return Finish(MakeError(ErrorCode::kUnavailable, "QEMU ended ({}){}{}", end.status.Text(),
+                              words.empty() ? "" : ": ", words));
+    }
+    if (events_.ended) events_.ended(end.status);
+  }
+
+  run::World& world_;
+  std::shared_ptr<const Shape> shape_;
+  Events events_;
+  std::string console_;
+  bool waiting_ = false;
+  std::unique_ptr<vm::QemuProcess> qemu_;
+  std::unique_ptr<vm::AgentLink> link_;
+  std::unique_ptr<vm::GuestCommand> command_;
+  sys::Loop::Handle limit_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+
+ public:
+  ~WarmClone() override { *alive_ = false; }
+};
+
+// "Name:   123 kB" of a /proc file, in bytes.
+uint64_t KibiLine(const std::string& path, std::string_view name) {
+  const auto text = sys::ReadFile(path, size_t{1} << 20);
+  if (!text) return 0;
+  for (std::string_view line : SplitLines(*text)) {
+    if (!ConsumePrefix(line, name) || !ConsumePrefix(line, ":")) continue;
+    const auto words = SplitBlank(line);
+    return words.empty() ? 0 : ParseUnsigned(words[0]).value_or(0) * 1024;
+  }
+  return 0;
+}
+
+class SystemStable final : public Stable {
+ public:
+  explicit SystemStable(run::World& world)
+      : world_(world), cache_(world.paths.cache, world.clock, world.log) {}
+
+  Result<std::shared_ptr<const Shape>> Plan(const run::Request& request) override {
+    run::Timings timings;
+    auto plan = KILN_TRY(run::MakePlan(request, world_, timings));
+    auto frozen = KILN_TRY(run::FindTemplate(plan, cache_));
+    if (!plan.machine.network.forwards.empty()) {
+      return MakeError(ErrorCode::kUnsupported,
+                       "a machine with a forwarded port can't wait in a pool: the "
+                       "port would be taken by each that waits");
+    }
+    if (!frozen)
+      return MakeError(ErrorCode::kNotFound, "this machine has no template yet")
+          .Hint("the next run of it makes one");
+    std::string key = KILN_TRY(run::PoolKey(plan, *frozen));
+    return std::make_shared<const Shape>(
+        Shape{.plan = std::move(plan), .frozen = std::move(frozen), .key = std::move(key)});
+  }
+
+  Result<std::unique_ptr<Clone>> Wake(std::shared_ptr<const Shape> shape, Clone::Events events) override {
+    auto clone = std::make_unique<WarmClone>(world_, std::move(shape), std::move(events));
+    KILN_TRY(clone->Start());
+    return clone;
+  }
+
+  uint64_t HeldBytes(int pid) override { return KibiLine(fmt::format("/proc/{}/smaps_rollup", pid), "Pss"); }
+  uint64_t FreeBytes() override { return KibiLine("/proc/meminfo", "MemAvailable"); }
+
+ private:
+  run::World& world_;
+  store::Cache cache_;
+};
+
+}  // namespace
+
+std::unique_ptr<Stable> MakeStable(run::World& world) { return std::make_unique<SystemStable>(world); }
+
+}  // namespace kiln::pool
