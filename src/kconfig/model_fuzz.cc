@@ -9,10 +9,11 @@
 #include "kconfig/model.h"
 #include "kconfig/search.h"
 
+namespace kiln::kconfig {
+namespace {
+
 // A tree's Kconfig files: "@@ NAME" lines begin a file, "@@ .config" the configuration to explain.
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace kiln;
-  using namespace kiln::kconfig;
+int ExplainAll(const uint8_t* data, size_t size) {
   FakeFiles files;
   std::string* text = &files.texts["/t/Kconfig"];
   std::string config_text = "CONFIG_MODULES=y\n";
@@ -41,4 +42,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (fragment) (void)RenderExplanations(Explain(*model, Merge(std::vector{*fragment}), *config));
   (void)SearchSymbols(*model, "a b");
   return 0;
+}
+
+}  // namespace
+}  // namespace kiln::kconfig
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  return kiln::kconfig::ExplainAll(data, size);
 }

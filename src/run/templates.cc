@@ -129,7 +129,7 @@ Result<std::optional<FrozenMachine>> FindTemplate(const Plan& plan, store::Cache
   auto found = KILN_TRY(cache.Find(kTemplateKind, key.key));
   if (!found) return std::optional<FrozenMachine>();
   return std::optional<FrozenMachine>(
-      KILN_TRY(Open(*std::move(found), key.key, plan.machine.memory_bytes), "the machine's template"));
+      KILN_TRY(OpenFrozen(*std::move(found), key.key, plan.machine.memory_bytes), "the machine's template"));
 }
 
 TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, Observer& observer) {
