@@ -81,9 +81,10 @@ def main():
             took, said = run(["addr2line", "-i", "-f", "-a", "-e", options.vmlinux, *addresses])
             times.append(took)
         by_addr2line = median(times)
-        one_each = 0.0
-        for address in addresses:
-            one_each += run(["addr2line", "-i", "-e", options.vmlinux, address])[0]
+        # One process a frame, as scripts do it: a sample of the frames stands for all.
+        sample = addresses[:: max(1, len(addresses) // 6)]
+        one_each = sum(run(["addr2line", "-i", "-e", options.vmlinux, address])[0] for address in sample)
+        one_each *= len(addresses) / len(sample)
 
         by_script = None
         if options.scripts:

@@ -91,6 +91,7 @@ struct DebugReader::State {
   }
 
   Result<> Start();
+  Result<> CheckWhole(uint64_t size) const;
   ObjectFacts Facts();
   std::vector<std::pair<SymbolIndex::SymbolRow, std::string>> Symbols();
   std::vector<SymbolIndex::RangeRow> UnitRanges(std::vector<std::string>& source_bases);
@@ -147,6 +148,29 @@ Result<> DebugReader::State::Start() {
   if (dwarf == nullptr) {
     const char* why = lib.dwfl_errmsg(-1);
     no_dwarf = why == nullptr ? "it has none" : why;
+  }
+  return {};
+}
+
+// elfutils makes do with what is left of a file that was cut short; what is missing then would seem not to
+// exist.
+Result<> DebugReader::State::CheckWhole(uint64_t size) const {
+  const auto cut = [&](uint64_t end) {
+    return MakeError(ErrorCode::kCorrupt,
+                     "{} is cut short: it has {} bytes, and its parts reach up to byte {}", Printable(name),
+                     size, end)
+        .Hint("copy or build it again");
+  };
+  GElf_Ehdr header{};
+  if (lib.gelf_getehdr(elf, &header) == nullptr) return {};
+  const uint64_t table = uint64_t{std::max<uint16_t>(header.e_shnum, 1)} * header.e_shentsize;
+  if (header.e_shoff != 0 && (header.e_shoff > size || table > size - header.e_shoff))
+    return cut(header.e_shoff + table);
+  for (Elf_Scn* section = nullptr; (section = lib.elf_nextscn(elf, section)) != nullptr;) {
+    GElf_Shdr one{};
+    if (lib.gelf_getshdr(section, &one) == nullptr || one.sh_type == SHT_NOBITS || one.sh_type == SHT_NULL)
+      continue;
+    if (one.sh_offset > size || one.sh_size > size - one.sh_offset) return cut(one.sh_offset + one.sh_size);
   }
   return {};
 }
@@ -415,6 +439,7 @@ Result<DebugReader> DebugReader::Open(sys::Fd file, const std::string& name) {
   if (!IsElf(begin)) return MakeError(ErrorCode::kCorrupt, "{} is no ELF file", Printable(name));
   state->lib = KILN_TRY(detail::LoadLibDw());
   KILN_TRY(state->Start());
+  KILN_TRY(state->CheckWhole(source.Size()));
   return DebugReader(std::move(state));
 }
 

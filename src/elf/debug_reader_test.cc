@@ -104,6 +104,20 @@ TEST(DebugReader, NoCutOfAFileBreaksIt) {
       EXPECT_EQ(reader.error().code(), ErrorCode::kCorrupt) << size;
       continue;
     }
+    ADD_FAILURE() << "a file cut to " << size << " bytes is taken for a whole one";
+  }
+  EXPECT_NE(OpenBytes(std::string_view(*whole).substr(0, whole->size() - 1)).error().Text().find("cut short"),
+            std::string::npos);
+}
+
+TEST(DebugReader, NoDamageBreaksIt) {
+  const auto whole = sys::ReadFile(KILN_FIXTURE_PROGRAM);
+  ASSERT_TRUE(whole);
+  for (size_t at = 0; at < whole->size(); at += whole->size() / 300 + 1) {
+    std::string damaged = *whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x5a);
+    auto reader = OpenBytes(damaged);
+    if (!reader) continue;
     const auto bytes = reader->BuildIndex();
     if (!bytes) continue;
     const auto index = SymbolIndex::Open(*bytes);
