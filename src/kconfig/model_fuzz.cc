@@ -9,10 +9,10 @@
 #include "kconfig/model.h"
 #include "kconfig/search.h"
 
+namespace kiln::kconfig {
+
 // A tree's Kconfig files: "@@ NAME" lines begin a file, "@@ .config" the configuration to explain.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace kiln;
-  using namespace kiln::kconfig;
   FakeFiles files;
   std::string* text = &files.texts["/t/Kconfig"];
   std::string config_text = "CONFIG_MODULES=y\n";
@@ -42,3 +42,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)SearchSymbols(*model, "a b");
   return 0;
 }
+
+}  // namespace kiln::kconfig
