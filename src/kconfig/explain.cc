@@ -463,6 +463,11 @@ std::string RenderExplanations(std::span<const Explanation> explanations) {
     if (one.actual != one.wanted)
       out += one.actual == "n" ? " is not set" : fmt::format(" is {}", one.actual);
     out += fmt::format(": {}\n", Printable(one.text));
+    // What follows from another line of this list needs no words of its own.
+    const bool follows = std::ranges::any_of(explanations, [&](const Explanation& other) {
+      return &other != &one && one.blockers.size() == 1 && one.blockers[0].condition == other.symbol;
+    });
+    if (follows) continue;
     for (const Blocker& blocker : one.blockers)
       out += fmt::format("    {}: {} {}\n", blocker.where, Printable(blocker.clause),
                          Printable(blocker.condition));

@@ -10,10 +10,9 @@
 #include "kconfig/search.h"
 
 namespace kiln::kconfig {
-namespace {
 
 // A tree's Kconfig files: "@@ NAME" lines begin a file, "@@ .config" the configuration to explain.
-int ExplainAll(const uint8_t* data, size_t size) {
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   FakeFiles files;
   std::string* text = &files.texts["/t/Kconfig"];
   std::string config_text = "CONFIG_MODULES=y\n";
@@ -44,9 +43,4 @@ int ExplainAll(const uint8_t* data, size_t size) {
   return 0;
 }
 
-}  // namespace
 }  // namespace kiln::kconfig
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  return kiln::kconfig::ExplainAll(data, size);
-}

@@ -163,7 +163,7 @@ TEST_F(ResolveTest, AnUnbuiltTreeIsTold) {
   for (const char* name : {"Kbuild", "Kconfig", "MAINTAINERS"}) Put(std::string("src/") + name);
   const std::string error = ErrorOf("../src", ErrorCode::kNotFound);
   EXPECT_NE(error.find("is a kernel tree, but it has neither"), std::string::npos);
-  EXPECT_NE(error.find("kiln build"), std::string::npos);
+  EXPECT_NE(error.find("kiln build --tree"), std::string::npos);
   EXPECT_FALSE(FindTreeAbove(Path("src")));
 }
 
