@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/builds.h"
 #include "kernel/installed.h"
 #include "kernel/tree.h"
 #include "sys/files.h"
@@ -165,6 +166,35 @@ TEST_F(ResolveTest, AnUnbuiltTreeIsTold) {
   EXPECT_NE(error.find("is a kernel tree, but it has neither"), std::string::npos);
   EXPECT_NE(error.find("kiln build --tree"), std::string::npos);
   EXPECT_FALSE(FindTreeAbove(Path("src")));
+}
+
+TEST_F(ResolveTest, TheNewestKeptBuildOfASourceTreeIsTaken) {
+  Install("root", "6.1.0");
+  for (const char* name : {"Kbuild", "Kconfig", "MAINTAINERS"}) Put(std::string("src/") + name);
+  const std::string key(32, 'a');
+  store::Cache cache(Path("cache"), clock_, log_);
+  ASSERT_TRUE(cache.Get(kBuildKind, key, [&](const std::string& folder) -> Result<> {
+    const auto write = [&](const std::string& name, std::string_view bytes) {
+      const std::string path = sys::JoinPath(folder, name);
+      return sys::MakeDirectories(std::string(sys::DirName(path))) ? sys::WriteFileAtomic(path, bytes)
+                                                                   : Result<>();
+    };
+    KILN_TRY(write(".config", "CONFIG_PVH=y\n"));
+    KILN_TRY(write("vmlinux", TinyVmlinux("6.9.0")));
+    return write("lib/modules/6.9.0/modules.dep", "kernel/a.ko:\n");
+  }));
+  ASSERT_TRUE(RememberNewest(Path("cache"), *sys::CanonicalPath(Path("src")), "x86_64", key));
+  for (const std::string& asked : {std::string(), std::string("../src")}) {
+    const auto kernel = Get(asked, asked.empty() ? "src/fs" : "cwd");
+    ASSERT_TRUE(kernel) << kernel.error().Text();
+    EXPECT_EQ(kernel->kind, KernelKind::kTree);
+    EXPECT_EQ(kernel->release, "6.9.0");
+    EXPECT_EQ(kernel->modules_folder, Path("cache/kernel-build/" + key + "/lib/modules/6.9.0"));
+    EXPECT_FALSE(kernel->modules_in_tree);
+    EXPECT_EQ(kernel->entries.size(), 1U) << "nobody evicts it meanwhile";
+  }
+  ASSERT_TRUE(cache.Remove(kBuildKind, key));
+  EXPECT_EQ(Get("", "src/fs")->kind, KernelKind::kInstalled);
 }
 
 TEST_F(ResolveTest, BadFilesAreNamed) {
