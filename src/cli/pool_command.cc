@@ -149,8 +149,9 @@ Result<int> ServeHere(Context& context, Ground& ground, const run::Request& requ
 // Starts the service and waits until it listens; one that another kiln has started meanwhile is as good.
 Result<> StartService(Ground& ground) {
   sys::PipeEnds said = KILN_TRY(sys::Pipe());
+  const std::string executable = KILN_TRY(sys::ReadLink("/proc/self/exe"));
   sys::Child child =
-      KILN_TRY(ground.spawner.Spawn({.argv = {"/proc/self/exe", "pool", "serve"},
+      KILN_TRY(ground.spawner.Spawn({.argv = {executable, "pool", "serve"},
                                      .directory = "/",
                                      .descriptors = {{1, said.write.get()}, {2, said.write.get()}},
                                      .outlives_parent = true,

@@ -1,8 +1,6 @@
 #include "pool/clone.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
-
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
@@ -19,21 +17,14 @@ constexpr uint32_t kWindow = 1 << 20;
 /// What a kernel says while nothing happens to it is little.
 constexpr size_t kMostConsole = 32 << 10;
 
-std::string RandomBytes(size_t count) {
-  std::string bytes(count, '\0');
-  const ssize_t got = ::getrandom(bytes.data(), bytes.size(), 0);
-  bytes.resize(got < 0 ? 0 : static_cast<size_t>(got));
-  return bytes;
-}
-
 // Wakes, rehearses, tidies up, and stands still.
 class WarmClone final : public Clone {
  public:
   WarmClone(run::World& world, std::shared_ptr<const Shape> shape, Events events)
-      : world_(world), shape_(std::move(shape)), events_(std::move(events)) {}
+      : world_(world), shape_(std::move(shape)), plan_(Apart(shape_->plan)), events_(std::move(events)) {}
 
   Result<> Start() {
-    const run::Plan& plan = shape_->plan;
+    const run::Plan& plan = plan_;
     const sys::Fd state = KILN_TRY(sys::Open(shape_->frozen->entry.PathOf("state"), O_RDONLY));
     qemu_ = KILN_TRY(vm::QemuProcess::Start(world_.loop, world_.spawner, plan.qemu,
                                             run::CloneMachine(plan, *shape_->frozen), plan.features,
@@ -61,23 +52,28 @@ class WarmClone final : public Clone {
     if (!qemu_->qmp().is_open() || !qemu_->qmp().is_idle() || !link_->is_open())
       return MakeError(ErrorCode::kUnavailable, "a waiting clone does not rest");
     waiting_ = false;
-    Handover handover{.channels = qemu_->ReleaseChannels(), .console = std::move(console_)};
+    Handover handover{
+        .channels = qemu_->ReleaseChannels(), .console = std::move(console_), .argv = qemu_->argv()};
     handover.channels.agent = link_->Release();
     return handover;
   }
 
  private:
-  // The network's settings would stay; and they cost little.
-  static run::Plan WithoutNetwork(run::Plan plan) {
+  // A machine with a generation id and a MAC of its own. The rehearsal leaves out what would stay: the
+  // network's settings and the machine-id.
+  static run::Plan Apart(run::Plan plan) {
+    plan.identity = run::MakeIdentity(run::RandomBytes(32), plan.identity.hostname);
+    if (plan.machine.generation_id) plan.machine.generation_id = plan.identity.generation_id;
+    if (!plan.machine.network.mac.empty()) plan.machine.network.mac = plan.identity.mac;
     plan.set_up_network = false;
+    plan.machine_id_path.clear();
     return plan;
   }
 
   void Rehearse() {
-    const run::Plan plan = WithoutNetwork(shape_->plan);
     const auto wall = static_cast<uint64_t>(world_.clock.WallNow().time_since_epoch().count());
-    for (const auto& request : run::LateRequests(plan, wall, RandomBytes(256))) Send(request);
-    wire::Exec exec = plan.exec;
+    for (const auto& request : run::LateRequests(plan_, wall, run::RandomBytes(256))) Send(request);
+    wire::Exec exec = plan_.exec;
     exec.argv = {"true"};
     exec.cwd = "/";
     exec.flags = wire::kExecStdin;
@@ -145,6 +141,7 @@ class WarmClone final : public Clone {
 
   run::World& world_;
   std::shared_ptr<const Shape> shape_;
+  run::Plan plan_;
   Events events_;
   std::string console_;
   bool waiting_ = false;
@@ -179,6 +176,10 @@ class SystemStable final : public Stable {
     run::Timings timings;
     auto plan = KILN_TRY(run::MakePlan(request, world_, timings));
     auto frozen = KILN_TRY(run::FindTemplate(plan, cache_));
+    if (!plan.machine.disks.empty()) {
+      return MakeError(ErrorCode::kUnsupported, "a machine with disks can't wait in a pool")
+          .Hint("kiln run wakes a clone of it and plugs them in");
+    }
     if (!plan.machine.network.forwards.empty()) {
       return MakeError(ErrorCode::kUnsupported,
                        "a machine with a forwarded port can't wait in a pool: the "

@@ -22,6 +22,7 @@ struct Shape {
 struct Handover {
   vm::QemuChannels channels;
   std::string console;
+  std::vector<std::string> argv;  ///< QEMU's.
 };
 
 /// A clone on its way to waiting, waiting, or lent. Destroying it ends its QEMU.

@@ -159,7 +159,7 @@ void Service::Lend(uint64_t id, const std::string& key) {
       continue;
     }
     const auto& channels = handover->channels;
-    const run::PoolAnswer answer{.error = {}, .text = handover->console};
+    const run::PoolAnswer answer{.error = {}, .argv = handover->argv, .text = handover->console};
     box->state = Box::State::kLent;
     box->since = loop_.clock().Now();
     box->lease = id;

@@ -30,7 +30,8 @@ class FakeClone final : public Clone {
                                    .agent = *sys::Duplicate(ends.ours.get()),
                                    .qmp = *sys::Duplicate(ends.ours.get()),
                                    .errors = std::move(ends.ours)},
-                      .console = "words of the console\n"};
+                      .console = "words of the console\n",
+                      .argv = {"/qemu", "-x"}};
     return handover;
   }
   Events events;
@@ -162,6 +163,7 @@ TEST_F(ServiceTest, LendsOnlyTheMachineThatIsAskedFor) {
   const auto answer = run::ParsePoolAnswer(packet.message);
   ASSERT_TRUE(answer && !answer->error);
   EXPECT_EQ(answer->text, "words of the console\n");
+  EXPECT_EQ(answer->argv.size(), 2U);
   EXPECT_EQ(Machine()["lent"], 1);
 }
 

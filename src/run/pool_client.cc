@@ -80,7 +80,8 @@ Result<std::optional<PooledClone>> Borrow(const Plan& plan, const FrozenMachine&
                                  .qmp = std::move(descriptors[2]),
                                  .errors = std::move(descriptors[3])},
                     .keeper = {},
-                    .console = answer.text};
+                    .console = answer.text,
+                    .argv = answer.argv};
   clone.keeper = std::make_unique<Lease>(std::move(*socket), 0, plan.flush_at_end);
   return std::optional<PooledClone>(std::move(clone));
 }
@@ -97,8 +98,11 @@ machine::Machine CloneMachine(const Plan& plan, const FrozenMachine& frozen) {
 Result<std::string> PoolKey(const Plan& plan, const FrozenMachine& frozen) {
   store::Hasher hasher;
   hasher.Add("template", frozen.key);
-  const auto arguments =
-      KILN_TRY(vm::QemuProcess::Arguments(plan.qemu, CloneMachine(plan, frozen), plan.features));
+  machine::Machine machine = CloneMachine(plan, frozen);
+  machine.disks.clear();
+  machine.network.mac.clear();
+  if (machine.generation_id) machine.generation_id = "00000000-0000-0000-0000-000000000000";
+  const auto arguments = KILN_TRY(vm::QemuProcess::Arguments(plan.qemu, machine, plan.features));
   for (const auto& argument : arguments) hasher.Add("argument", argument);
   return hasher.Hex();
 }

@@ -14,7 +14,8 @@ namespace kiln::run {
 machine::Machine CloneMachine(const Plan& plan, const FrozenMachine& frozen);
 
 /// Tells whether a clone that somebody else has woken is the one that this plan would wake: the hash of the
-/// template's key and QEMU's exact arguments, host folders and all.
+/// template's key and QEMU's exact arguments, host folders and all, but for what every clone has of its own
+/// (generation id, MAC) and the disks, which are plugged in later.
 Result<std::string> PoolKey(const Plan& plan, const FrozenMachine& frozen);
 
 /// Asks the warm pool of this user for a clone. Nothing when there is no pool or none of these is waiting;

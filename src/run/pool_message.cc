@@ -108,6 +108,10 @@ std::string Encode(const PoolAnswer& answer) {
                         {"message", answer.error->Text()},
                         {"hint", answer.error->hint()}};
   }
+  if (!answer.argv.empty()) {
+    json& argv = message["argv"] = json::array();
+    for (const auto& argument : answer.argv) argv.push_back(argument);
+  }
   return Dump(message) + "\n" + answer.text;
 }
 
@@ -116,6 +120,11 @@ Result<PoolAnswer> ParsePoolAnswer(std::string_view message) {
   const json object = KILN_TRY(ParseObject(message.substr(0, line)));
   PoolAnswer answer;
   if (line < message.size()) answer.text = message.substr(line + 1);
+  if (const auto argv = object.find("argv"); argv != object.end() && argv->is_array()) {
+    for (const json& argument : *argv) {
+      if (argument.is_string()) answer.argv.push_back(argument.get<std::string>());
+    }
+  }
   const auto error = object.find("error");
   if (error == object.end()) return answer;
   if (!error->is_object()) return MakeError(ErrorCode::kCorrupt, "the answer's error is no object");

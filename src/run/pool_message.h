@@ -40,9 +40,11 @@ std::string Encode(const PoolQuestion& question);
 /// Untrusted bytes.
 Result<PoolQuestion> ParsePoolQuestion(std::string_view message);
 
-/// The answer: nothing wrong, or an error with its hint. `text` is the rest of it: a status as JSON.
+/// The answer: nothing wrong, or an error with its hint. `text` is the rest of it: a status as JSON, or what
+/// the console of a lent clone has said.
 struct PoolAnswer {
   std::optional<Error> error;
+  std::vector<std::string> argv{};  ///< Of a lent clone's QEMU.
   std::string text;
 };
 std::string Encode(const PoolAnswer& answer);

@@ -121,10 +121,9 @@ class Session final : public console::RecordSink {
 
   // It stands still until it is told to go on.
   Result<> AdoptQemu() {
-    auto argv =
-        KILN_TRY(vm::QemuProcess::Arguments(plan_.qemu, CloneMachine(plan_, *use_.clone), plan_.features));
     qemu_ = KILN_TRY(vm::QemuProcess::Adopt(world_.loop, std::move(use_.pooled->channels),
-                                            std::move(use_.pooled->keeper), std::move(argv), QemuEvents()));
+                                            std::move(use_.pooled->keeper), std::move(use_.pooled->argv),
+                                            QemuEvents()));
     qemu_->qmp().Execute("cont");
     return {};
   }

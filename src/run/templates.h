@@ -28,7 +28,8 @@ struct FrozenMachine {
 struct PooledClone {
   vm::QemuChannels channels;
   std::unique_ptr<vm::QemuKeeper> keeper;
-  std::string console;  ///< What the console said since the template was woken.
+  std::string console;            ///< What the console said since the template was woken.
+  std::vector<std::string> argv;  ///< QEMU's, exactly: it has a generation id and a MAC of its own.
 };
 
 /// What a session does about templates: wake from one, make one on the way, or neither.
