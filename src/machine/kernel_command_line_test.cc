@@ -19,10 +19,10 @@ std::string Line(const CommandLineOptions& options) {
 }
 
 TEST(KernelCommandLine, Default) {
-  EXPECT_EQ(
-      Line({}),
-      "loglevel=5 console=ttyS0 earlycon=uart8250,io,0x3f8 tsc=reliable no_timer_check cryptomgr.notests "
-      "panic=-1");
+  EXPECT_EQ(Line({}),
+            "loglevel=5 console=ttyS0 earlycon=uart8250,io,0x3f8 tsc=reliable no_timer_check "
+            "watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60 cryptomgr.notests "
+            "panic=-1");
 }
 
 TEST(KernelCommandLine, Options) {
@@ -31,7 +31,7 @@ TEST(KernelCommandLine, Options) {
                   .kaslr = false,
                   .extra = {"loglevel=7", "a  b=\"c d\""}}),
             "ignore_loglevel console=ttyS0 earlycon=uart8250,io,0x3f8 tsc=reliable no_timer_check "
-            "cryptomgr.notests "
+            "watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60 cryptomgr.notests "
             "panic=0 nokaslr loglevel=7 a b=\"c d\"");
 }
 

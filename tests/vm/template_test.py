@@ -2,12 +2,35 @@
 import glob
 import json
 import os
+import shutil
 import signal
+import time
 
 from guest_tests import GuestTest, main
 
-FACTS = ("head -c 16 /dev/urandom | od -An -tx1 | tr -d ' '; cat /proc/sys/kernel/random/uuid; "
-         "cat /proc/sys/kernel/random/boot_id")
+# The full measure: KILN_TEST_CLONES=200, KILN_TEST_KILLS=50, KILN_TEST_AT_ONCE=64.
+CLONES = int(os.environ.get("KILN_TEST_CLONES", "20"))
+KILLS = int(os.environ.get("KILN_TEST_KILLS", "6"))
+AT_ONCE = int(os.environ.get("KILN_TEST_AT_ONCE", "8"))
+
+# One line each: what the next test's names say. The last is the first number of a TCP connection, as seen on the wire.
+FACTS = """
+head -c 16 /dev/urandom | od -An -tx1 | tr -d ' '
+cat /proc/sys/kernel/random/uuid /proc/sys/kernel/random/boot_id /etc/machine-id
+hostname
+python3 -c '
+import socket, struct
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+wire.bind(("lo", 0))
+there = socket.create_server(("127.0.0.1", 7))
+socket.create_connection(("127.0.0.1", 7))
+while True:
+    packet = wire.recv(2048)[14:]
+    if packet[9] == 6 and packet[33] == 2: break
+print(struct.unpack(">I", packet[24:28])[0])
+'
+"""
+FACT_NAMES = ("urandom", "uuid", "boot_id", "machine_id", "hostname", "tcp_sequence")
 
 
 class Templates(GuestTest):
@@ -32,18 +55,43 @@ class Templates(GuestTest):
 
 class Clones(Templates):
     def test_no_two_are_alike(self):
-        done, summary = self.result("--repeat", "20", "--", "sh", "-c", FACTS)
+        done, summary = self.result("--repeat", str(CLONES), "--user", "root", "--", "sh", "-c", FACTS)
         self.assert_passes(done)
-        self.assertEqual((summary["done"], summary["passed"], summary["cloned"]), (20, 20, 19))
+        self.assertEqual((summary["done"], summary["passed"], summary["cloned"]), (CLONES, CLONES, CLONES - 1))
         outputs = self.outputs()
-        self.assertEqual(len(outputs), 20)
-        for number, name in enumerate(("urandom", "uuid", "boot_id")):
+        self.assertEqual([len(output) for output in outputs], [len(FACT_NAMES)] * CLONES, outputs[0])
+        for number, name in enumerate(FACT_NAMES):
             with self.subTest(name):
-                self.assertEqual(len({output[number] for output in outputs}), 20, [o[number] for o in outputs])
+                self.assertEqual(len({output[number] for output in outputs}), CLONES, [o[number] for o in outputs])
         self.assert_nothing_runs()
 
-    def test_eight_at_once_on_an_empty_cache(self):
-        started = [self.start(self.command("--json", "--", "echo", str(number))) for number in range(8)]
+    def test_has_its_own_mac_name_and_disk(self):
+        with open(self.path("disk"), "wb") as disk:
+            disk.truncate(1 << 20)
+        script = "cat /sys/class/net/eth0/address; hostname; cat /sys/block/vda/size; printf %s >/dev/vda"
+        words = []
+        for number in range(3):
+            done, result = self.result("--net", "user", "--disk", "disk", "--hostname", f"h{number}", "--user", "root",
+                                       "--", "sh", "-c", script % number)
+            self.assert_passes(done)
+            self.assertEqual(result["cloned"], number > 0)
+            words.append(done.stdout.decode().split())
+        self.assertEqual([word[1:] for word in words], [[f"h{number}", "2048"] for number in range(3)])
+        self.assertEqual(len({word[0] for word in words}), 3, words)
+        with open(self.path("disk"), "rb") as disk:
+            self.assertEqual(disk.read(1), b"2")
+
+    def test_the_clock_is_that_of_now(self):
+        self.assert_passes(self.run_kiln("--", "true"))
+        time.sleep(2)
+        before = time.time()
+        done, result = self.result("--", "date", "+%s.%N")
+        self.assert_passes(done)
+        self.assertTrue(result["cloned"])
+        self.assertTrue(before <= float(done.stdout) <= time.time(), (before, done.stdout, time.time()))
+
+    def test_many_at_once_on_an_empty_cache(self):
+        started = [self.start(self.command("--json", "--", "echo", str(number))) for number in range(AT_ONCE)]
         for number, process in enumerate(started):
             self.assert_passes(self.finish(process), f"{number}\n")
         self.assertEqual(len(self.templates()), 1)
@@ -86,6 +134,60 @@ class Damage(Templates):
                 state.seek(-1, os.SEEK_CUR)
                 state.write(bytes([byte ^ 0xff]))
         self.damaged(flip)
+
+
+    def test_another_qemu_is_another_machine(self):
+        qemu = shutil.copy(shutil.which("qemu-system-x86_64"), self.path("qemu-system-x86_64"))
+        self.environment["KILN_QEMU"] = qemu
+        for cloned in (False, True):
+            self.assertEqual(self.result("--", "true")[1]["cloned"], cloned)
+        os.utime(qemu, (1, 1))
+        for cloned in (False, True):
+            self.assertEqual(self.result("--", "true")[1]["cloned"], cloned)
+        self.assertEqual(len(self.templates()), 2)
+
+
+class Killed(Templates):
+    """At moments spread over what takes place, from the first to the last."""
+
+    def test_the_maker_of_a_template(self):
+        begun = time.monotonic()
+        self.assert_passes(self.run_kiln("--", "true"))
+        whole = time.monotonic() - begun
+        for number in range(KILLS):
+            self.kiln("template", "prune", "--all")
+            process = self.start(self.command("--", "true"))
+            time.sleep(whole * (number + 0.5) / KILLS)
+            process.kill()
+            self.finish(process)
+            self.assert_nothing_runs()
+            done, result = self.result("--", "echo", str(number))
+            self.assert_passes(done, f"{number}\n")
+            self.assertEqual(len(done.stderr.splitlines()), 1, self.words(done))
+        self.kiln("template", "prune", "--all")
+        self.assertEqual(os.listdir(self.path("cache/kiln/template")) and self.templates(), [])
+
+    def test_the_qemu_of_a_clone(self):
+        self.assert_passes(self.run_kiln("--", "true"))
+        begun = time.monotonic()
+        self.assert_passes(self.run_kiln("--", "true"))
+        whole = time.monotonic() - begun
+        for number in range(KILLS):
+            process = self.start(self.command("--", "sh", "-c", "echo begun; exec sleep 1000"))
+            while not self.qemus() and process.poll() is None:
+                pass
+            time.sleep(whole * number / KILLS)
+            for pid in self.qemus():
+                os.kill(pid, signal.SIGKILL)
+            # Before its command began, a boot takes the clone's place; after, the run is over.
+            while process.poll() is None and not self.qemus():
+                time.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+            done = self.finish(process)
+            self.assertIn(done.returncode, (130, 253), self.words(done))
+            self.assert_nothing_runs()
+        done, result = self.result("--", "echo", "well")
+        self.assert_passes(done, "well\n")
 
 
 class Repeat(Templates):
