@@ -302,7 +302,7 @@ TEST_F(ServiceTest, StartAgainChangesTheSizeOrAddsAMachine) {
 
 TEST_F(ServiceTest, NonsenseIsRefused) {
   Keep("a", 1);
-  for (const std::string message :
+  for (const std::string& message :
        {std::string("{"), std::string("[]"), std::string(R"({"schema":1,"ask":"dance"})"),
         std::string(R"({"schema":7,"ask":"status"})"),
         std::string(R"({"schema":1,"ask":"add","size":99999})"), std::string(200'000, '['),
