@@ -202,6 +202,8 @@ void Service::OnEnded(Kept* kept, BoxPlace box, const sys::ExitStatus& status) {
 
 // Not in the clone's own callback.
 void Service::Bury(Kept* kept, BoxPlace box) {
+  // Its link and its process both tell of its end.
+  if (std::exchange(box->is_buried, true)) return;
   loop_.Post([this, kept, box, alive = alive_] {
     if (!*alive) return;
     kept->boxes.erase(box);
@@ -336,13 +338,14 @@ void Service::OnReady(Kept* kept, BoxPlace box, Result<> result) {
       if (*alive) Refill();
     });
   }
-  if (box->state == Box::State::kWarming && !result) {
+  const bool was_wanted = box->state == Box::State::kWarming;
+  box->state = Box::State::kDying;
+  if (was_wanted && !result) {
     kept->problem = fmt::format("a clone did not get ready: {}", result.error().Text());
     kept->pause = std::clamp(kept->pause * 2, kFirstPause, kLongestPause);
     kept->retry_at = loop_.clock().Now() + kept->pause;
     TellReady(*kept, Error(result.error()).Context("a clone did not get ready"));
   }
-  box->state = Box::State::kDying;
   Bury(kept, box);
 }
 

@@ -37,6 +37,7 @@ class Service {
     enum class State { kWarming, kWaiting, kLent, kDying } state = State::kWarming;
     TimePoint since{};   // Of the state.
     uint64_t lease = 0;  // The connection, when lent.
+    bool is_buried = false;
   };
   using BoxPlace = std::list<Box>::iterator;
   struct Kept {

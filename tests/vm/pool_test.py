@@ -64,8 +64,7 @@ class Lending(Pool):
         self.assertFalse(self.result("--memory", "700M", "--", "true")[1]["pooled"])
 
     def test_no_trace_of_the_rehearsal(self):
-        look = ("mount | sort; ls -A /kiln /kiln/* 2>/dev/null; find / -xdev -newermt '2 minutes ago' 2>/dev/null | "
-                "grep -v -e ^/proc -e ^/sys -e ^/dev -e ^/tmp; ls /proc | grep -c '^[0-9]*$'; cat /proc/sys/kernel/hostname; id; pwd; env | sort")
+        look = "sort /proc/mounts; find /run /etc -maxdepth 1 -newermt '2 minutes ago'; id; pwd; env | sort"
         alone, result = self.result("--no-pool", "--", "sh", "-c", look)
         alone, result = self.result("--no-pool", "--", "sh", "-c", look)
         self.assertTrue(result["cloned"])
