@@ -117,8 +117,7 @@ class Refusals(Checkpoints):
 
     def test_a_changed_qemu_is_noticed(self):
         """The same program in another file: nobody can know that it is the same."""
-        qemu = shutil.copy(shutil.which("qemu-system-x86_64"), self.path("qemu-system-x86_64"))
-        self.environment["KILN_QEMU"] = qemu
+        qemu = self.own_qemu()
         self.make("c", "--root", "initramfs", "--", "true")
         self.assert_passes(self.start_from("c", "--", "true"))
         os.utime(qemu, (1, 1))

@@ -67,6 +67,16 @@ class GuestTest(unittest.TestCase):
         pathlib.Path(path).write_bytes(data if isinstance(data, bytes) else data.encode())
         return path
 
+    def own_qemu(self):
+        """A copy of QEMU, which is looked for from now on: its path. It finds its firmware beside itself."""
+        found = os.path.realpath(shutil.which("qemu-system-x86_64"))
+        prefix = os.path.dirname(os.path.dirname(found))
+        os.makedirs(self.path("bin"))
+        for name in ("share", "lib"):
+            os.symlink(os.path.join(prefix, name), self.path(name))
+        self.environment["KILN_QEMU"] = shutil.copy(found, self.path("bin"))
+        return self.environment["KILN_QEMU"]
+
     def command(self, *words, kernel=None):
         """`kiln run` of these words with the test's kernel."""
         return [KILN, "run", "--kernel", kernel or self.kernel, *words]

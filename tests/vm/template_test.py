@@ -2,7 +2,6 @@
 import glob
 import json
 import os
-import shutil
 import signal
 import time
 
@@ -137,8 +136,7 @@ class Damage(Templates):
 
 
     def test_another_qemu_is_another_machine(self):
-        qemu = shutil.copy(shutil.which("qemu-system-x86_64"), self.path("qemu-system-x86_64"))
-        self.environment["KILN_QEMU"] = qemu
+        qemu = self.own_qemu()
         for cloned in (False, True):
             self.assertEqual(self.result("--", "true")[1]["cloned"], cloned)
         os.utime(qemu, (1, 1))
