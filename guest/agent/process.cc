@@ -188,6 +188,8 @@ void RunCommand(const void* what, int status) {
     reason = file.error() != 0 ? file.error() : TryExec(file.get(), command);
     memcpy(tried, file.get(), file.size() + 1);
   } else {
+    const CText known(request.program);
+    if (known.error() == 0 && known.size() > 0) TryExec(known.get(), command);
     const char* path = Variable(command.env, "PATH");
     reason = SearchAndExec(path != nullptr && *path != '\0' ? path : kDefaultPath, command, tried);
   }

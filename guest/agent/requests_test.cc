@@ -285,6 +285,18 @@ TEST_P(AgentRequests, AsInitItMountsAndSwitchesRoot) {
   EXPECT_EQ(guest.Reply(15).error, static_cast<uint32_t>(EINVAL));
 }
 
+TEST_P(AgentRequests, TriesTheKnownProgramBeforeThePath) {
+  Guest guest(GetParam());
+  guest.Hello();
+  guest.Send(1,
+             wire::Exec{.argv = {"name", "-c", "echo $0"}, .env = {"PATH=/no/such"}, .program = "/bin/sh"});
+  EXPECT_EQ(guest.Exited(1).what, "");
+  EXPECT_EQ(guest.seen[1].out, "name\n");
+  guest.Send(2, wire::Exec{.argv = {"sh", "-c", "echo found"}, .program = "/no/such/sh"});
+  EXPECT_EQ(guest.Exited(2).code, 0U);
+  EXPECT_EQ(guest.seen[2].out, "found\n");
+}
+
 TEST_P(AgentRequests, AwaitsAFileThatAppears) {
   Guest guest(GetParam());
   guest.Hello();

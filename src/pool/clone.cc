@@ -76,17 +76,32 @@ class WarmClone final : public Clone {
     wire::Exec exec = plan_.exec;
     exec.argv = {"true"};
     exec.cwd = "/";
+    Run(exec, [this] { TidyUp(); });
+  }
+
+  void Run(wire::Exec exec, std::function<void()> ended) {
     exec.flags = wire::kExecStdin;
     command_ = std::make_unique<vm::GuestCommand>(
         *link_, exec, wire::kChained, kWindow,
         vm::GuestCommand::Events{.exited =
-                                     [this](const wire::Exited&) {
-                                       world_.loop.Post([this, alive = alive_] {
-                                         if (*alive) TidyUp();
+                                     [this, ended = std::move(ended)](const wire::Exited&) {
+                                       world_.loop.Post([ended, alive = alive_] {
+                                         if (*alive) ended();
                                        });
                                      },
                                  .broken = [this](const Error& error) { Finish(error); }});
     command_->EndInput();
+  }
+
+  // The pages of the program that ran are free now, but QEMU remembers that there was code in them, and under
+  // emulation each write to such a page is dear. Writing to them all makes it forget.
+  void Wash() {
+    std::string line = "cat";
+    for (int i = 0; i < 200; ++i) line += " /init";
+    Run({.argv = {"/init", "sh", "-c", line + " >/kiln/wash; rm /kiln/wash"}, .cwd = "/"}, [this] {
+      command_.reset();
+      StandStill();
+    });
   }
 
   void Send(const run::SetupRequest& request, const std::function<void()>& finished = {}) {
@@ -100,10 +115,10 @@ class WarmClone final : public Clone {
   void TidyUp() {
     command_.reset();
     const auto requests = run::Requests(rootfs::PlanDetachment(shape_->plan.steps).undo);
-    if (requests.empty()) return StandStill();
+    if (requests.empty()) return Wash();
     for (size_t i = 0; i < requests.size(); ++i) {
       const bool is_last = i + 1 == requests.size();
-      Send(requests[i], is_last ? std::function<void()>([this] { StandStill(); }) : nullptr);
+      Send(requests[i], is_last ? std::function<void()>([this] { Wash(); }) : nullptr);
     }
   }
 

@@ -307,6 +307,7 @@ class Planner {
     if (plan_.is_shell) exec.argv = {ShellProgram()};
     exec.uid = user_.uid;
     exec.gid = user_.gid;
+    exec.program = KnownProgram();
     exec.groups = user_.groups;
     exec.env = GuestEnvironment(world_.environment, user_, request_.environment_pass,
                                 request_.environment_set, root_kind_ == rootfs::RootKind::kHost);
@@ -320,6 +321,20 @@ class Planner {
       exec.flags = wire::kExecStdin;
     }
     return {};
+  }
+
+  // Where the PATH leads to in the guest, when its root is surely as ours: same user, and nothing mounted
+  // over.
+  std::string KnownProgram() const {
+    const std::string& name = plan_.exec.argv[0];
+    const bool like_ours = root_kind_ == rootfs::RootKind::kHost && request_.user.empty() &&
+                           request_.shares.empty() && request_.from.empty();
+    const auto path = config::Find(world_.environment, "PATH");
+    if (!like_ours || !path || name.empty() || name.find('/') != std::string::npos) return {};
+    for (const auto& [variable, value] : request_.environment_set)
+      if (variable == "PATH") return {};
+    const std::string found = sys::FindProgram(name, *path).value_or("");
+    return found.starts_with("/run/") || found.starts_with("/dev/") || !found.starts_with('/') ? "" : found;
   }
 
   std::string ShellProgram() const {

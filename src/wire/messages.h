@@ -86,9 +86,13 @@ struct ExecOf {
   uint32_t flags = 0;            ///< kExec…
   uint32_t rows = 0;             ///< Size of the terminal; 0: not set.
   uint32_t cols = 0;
+  /// Where the host knows argv[0] to be, tried before the PATH: each folder of that may cost a round trip to
+  /// the host. Empty: not known.
+  typename T::Text program{};
   template <class M, class F>
   static void Fields(M& m, F& f) {
     f(m.argv), f(m.env), f(m.cwd), f(m.uid), f(m.gid), f(m.groups), f(m.flags), f(m.rows), f(m.cols);
+    f(m.program);
   }
 };
 
