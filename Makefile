@@ -59,10 +59,11 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (default 30)
 	$(call build,fuzz)
 	@scripts/run-fuzzers build/fuzz $(FUZZ_SECONDS)
 
-bench: ## measure boots against virtme-ng (when installed), print ratios
+bench: ## measure boots against virtme-ng (when installed) and clones, print ratios
 	@scripts/setup build run test
 	$(call build,release)
 	@bench/boot --kiln $(KILN)
+	@bench/clone --kiln $(KILN)
 
 format: ## clang-format every file
 	@scripts/setup develop
