@@ -80,7 +80,7 @@ class Runner {
     const bool disks_built_in =
         !request_.from.empty() || (!request_.checkpoint.empty() && !plan.machine.disks.empty());
     const bool may_use_template = request_.from.empty() && !request_.cold && !disks_built_in;
-    TemplateUse use = may_use_template ? ChooseTemplate(plan, templates_, world_.observer) : TemplateUse{};
+    TemplateUse use = may_use_template ? ChooseTemplate(plan, templates_, world_) : TemplateUse{};
     use.disks_built_in = disks_built_in;
     if (!request_.from.empty()) use.clone.emplace(KILN_TRY(OpenCheckpoint(request_, plan, checkpoints_)));
     if (!request_.checkpoint.empty())

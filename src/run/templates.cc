@@ -19,6 +19,7 @@ using nlohmann::json;
 
 constexpr int kSchema = 2;
 constexpr size_t kHeadBytes = 65536;
+constexpr Duration kLookAgain = std::chrono::milliseconds(20);
 constexpr std::string_view kFacts = "template.json";
 
 // Under KVM the guest sees this CPU; a template from another one would not run.
@@ -132,7 +133,8 @@ Result<std::optional<FrozenMachine>> FindTemplate(const Plan& plan, store::Cache
       KILN_TRY(OpenFrozen(*std::move(found), key.key, plan.machine.memory_bytes), "the machine's template"));
 }
 
-TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, Observer& observer) {
+TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, World& world) {
+  Observer& observer = world.observer;
   TemplateUse use;
   auto key = MakeTemplateKey(plan);
   if (!key) {
@@ -145,27 +147,32 @@ TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, Observer& obse
   const auto give_up = [&](const Error& error) {
     observer.OnNote(fmt::format("booting from scratch: {}", error.Text()));
   };
-  auto found = cache.Find(kTemplateKind, use.key);
-  if (!found) {
-    give_up(found.error());
-    return use;
-  }
-  if (*found) {
-    auto frozen = OpenFrozen(**std::move(found), use.key, plan.machine.memory_bytes);
-    if (frozen) {
-      use.clone.emplace(*std::move(frozen));
+  const TimePoint deadline = world.clock.Now() + plan.boot_limit;
+  for (;;) {
+    auto found = cache.Find(kTemplateKind, use.key);
+    if (!found) {
+      give_up(found.error());
       return use;
     }
-    observer.OnNote(
-        fmt::format("this machine's template is not usable and is made again: {}", frozen.error().Text()));
-    (void)cache.Remove(kTemplateKind, use.key);
+    if (*found) {
+      auto frozen = OpenFrozen(**std::move(found), use.key, plan.machine.memory_bytes);
+      if (frozen) {
+        use.clone.emplace(*std::move(frozen));
+        return use;
+      }
+      observer.OnNote(
+          fmt::format("this machine's template is not usable and is made again: {}", frozen.error().Text()));
+      (void)cache.Remove(kTemplateKind, use.key);
+    }
+    auto draft = cache.TryBegin(kTemplateKind, use.key);
+    if (!draft) give_up(draft.error());
+    if (draft && *draft) use.draft.emplace(**std::move(draft));
+    if (!draft || use.draft) return use;
+    // The lock of another's making can't be watched in the loop, so it is tried again.
+    observer.OnPhase(Phase::kBooting);
+    const TimePoint next = world.clock.Now() + kLookAgain;
+    if (next >= deadline || !world.loop.RunUntil([] { return false; }, next)) return use;
   }
-  auto draft = cache.TryBegin(kTemplateKind, use.key);
-  if (!draft)
-    give_up(draft.error());
-  else if (*draft)
-    use.draft.emplace(**std::move(draft));
-  return use;
 }
 
 namespace {

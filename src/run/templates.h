@@ -56,10 +56,10 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks = DiskUse::k
 /// Reads what was frozen into `entry`, and whether it is what it was: kCorrupt when not.
 Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key, uint64_t memory_bytes);
 
-/// Finds the plan's template, or begins to make it when nobody else does. A template whose files do not match
-/// what they were is removed and made again. Never fails: a cache that can't be used is a cold boot with a
-/// note.
-TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, Observer& observer);
+/// Finds the plan's template, or begins to make it. While another process makes it this one waits, for as
+/// long as a boot may take: many boots at once are slower than one. A template whose files do not match what
+/// they were is removed and made again. Never fails: a cache that can't be used is a cold boot with a note.
+TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, World& world);
 
 /// The plan's template where there is a usable one.
 Result<std::optional<FrozenMachine>> FindTemplate(const Plan& plan, store::Cache& cache);
