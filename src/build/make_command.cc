@@ -74,6 +74,9 @@ std::vector<std::string> MakeEnvironment(const MakeSetup& setup, const config::E
   lines.emplace_back("KBUILD_BUILD_USER=kiln");
   lines.emplace_back("KBUILD_BUILD_HOST=kiln");
   lines.emplace_back("KBUILD_BUILD_VERSION=1");
+  // The compiler itself says what it read, so that ccache does not run the preprocessor first.
+  const auto set = [&](std::string_view name) { return config::FindNonEmpty(environment, name).has_value(); };
+  if (setup.ccache && !set("CCACHE_DEPEND") && !set("CCACHE_NODEPEND")) lines.emplace_back("CCACHE_DEPEND=1");
   if (setup.jobserver) lines.push_back("MAKEFLAGS= -j " + setup.jobserver->Flag());
   return lines;
 }

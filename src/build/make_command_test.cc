@@ -67,6 +67,14 @@ TEST(MakeCommandTest, CcacheGoesBeforeTheCompilerThatWasGiven) {
   EXPECT_TRUE(Has(argv, "HOSTCC=ccache clang-19"));
 }
 
+TEST(MakeCommandTest, CcacheDoesWithoutThePreprocessorUnlessToldOtherwise) {
+  MakeSetup setup{.source = "/s", .folder = "/o", .arch = "x86_64", .cc = "gcc", .ccache = true};
+  EXPECT_TRUE(Has(MakeEnvironment(setup, {}), "CCACHE_DEPEND=1"));
+  EXPECT_FALSE(Has(MakeEnvironment(setup, {{"CCACHE_NODEPEND", "1"}}), "CCACHE_DEPEND=1"));
+  setup.ccache = false;
+  EXPECT_FALSE(Has(MakeEnvironment(setup, {}), "CCACHE_DEPEND=1"));
+}
+
 TEST(CheckPathTest, RefusesWhatMakeCannotRead) {
   EXPECT_TRUE(CheckPath("the tree", "/a/b"));
   for (const char* path : {"/a b", "/a:b", "/a\nb"}) {
