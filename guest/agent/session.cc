@@ -181,7 +181,8 @@ bool Session::ReadLink() {
     TakeFrames();
     if (console_ < 0) EndSession();
     if (console_ < 0) outbox_.Clear();
-    hunting_ = true;
+    // A script's last frames may still be held.
+    hunting_ = console_ < 0;
     link_ended_ = !link_->OnHostGone();
     return false;
   }
