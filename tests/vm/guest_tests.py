@@ -18,7 +18,7 @@ KILN = os.environ.get("KILN_UNDER_TEST", str(ROOT / "build/dev/apps/kiln/kiln"))
 # Unpacked kernels and measurements are shared by the tests of one build, as by the runs of one user.
 CACHE = os.environ.get("KILN_TEST_CACHE", str(pathlib.Path(KILN).parent / "test-cache"))
 # A run that takes longer has hung: no limit that a slow machine reaches.
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = int(os.environ.get("KILN_TEST_PATIENCE", "300"))
 
 VERDICT_EXIT = {"timeout": 124, "interrupted": 130, "crash": 251, "no-boot": 252, "hang": 252, "infra": 253}
 
