@@ -7,6 +7,7 @@
 #include "run/pool_client.h"
 #include "run/setup.h"
 #include "sys/files.h"
+#include "sys/proc.h"
 #include "vm/freeze.h"
 #include "vm/guest_command.h"
 
@@ -170,18 +171,6 @@ class WarmClone final : public Clone {
   ~WarmClone() override { *alive_ = false; }
 };
 
-// "Name:   123 kB" of a /proc file, in bytes.
-uint64_t KibiLine(const std::string& path, std::string_view name) {
-  const auto text = sys::ReadFile(path, size_t{1} << 20);
-  if (!text) return 0;
-  for (std::string_view line : SplitLines(*text)) {
-    if (!ConsumePrefix(line, name) || !ConsumePrefix(line, ":")) continue;
-    const auto words = SplitBlank(line);
-    return words.empty() ? 0 : ParseUnsigned(words[0]).value_or(0) * 1024;
-  }
-  return 0;
-}
-
 class SystemStable final : public Stable {
  public:
   explicit SystemStable(run::World& world)
@@ -214,8 +203,10 @@ class SystemStable final : public Stable {
     return clone;
   }
 
-  uint64_t HeldBytes(int pid) override { return KibiLine(fmt::format("/proc/{}/smaps_rollup", pid), "Pss"); }
-  uint64_t FreeBytes() override { return KibiLine("/proc/meminfo", "MemAvailable"); }
+  uint64_t HeldBytes(int pid) override {
+    return sys::ProcBytes(fmt::format("/proc/{}/smaps_rollup", pid), "Pss");
+  }
+  uint64_t FreeBytes() override { return sys::ProcBytes("/proc/meminfo", "MemAvailable"); }
 
  private:
   run::World& world_;

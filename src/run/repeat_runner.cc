@@ -10,6 +10,7 @@
 #include "run/outcome.h"
 #include "run/repeat.h"
 #include "sys/files.h"
+#include "sys/proc.h"
 
 namespace kiln::run {
 namespace {
@@ -36,24 +37,12 @@ std::string Tail(const std::string& path) {
   return text;
 }
 
-// "Name:   123 kB" of a /proc file, in bytes.
-uint64_t KibiLine(const std::string& path, std::string_view name) {
-  const auto text = sys::ReadFile(path, size_t{1} << 20);
-  if (!text) return 0;
-  for (std::string_view line : SplitLines(*text)) {
-    if (!ConsumePrefix(line, name) || !ConsumePrefix(line, ":")) continue;
-    const auto words = SplitBlank(line);
-    return words.empty() ? 0 : ParseUnsigned(words[0]).value_or(0) * 1024;
-  }
-  return 0;
-}
-
 uint64_t PrivateBytes(int pid) {
   uint64_t bytes = 0;
   const auto children = sys::ReadFile(fmt::format("/proc/{}/task/{}/children", pid, pid), 4096);
   if (!children) return 0;
   for (const auto child : SplitBlank(*children)) {
-    bytes = std::max(bytes, KibiLine(fmt::format("/proc/{}/smaps_rollup", child), "Private_Dirty"));
+    bytes = std::max(bytes, sys::ProcBytes(fmt::format("/proc/{}/smaps_rollup", child), "Private_Dirty"));
   }
   return bytes;
 }
@@ -246,7 +235,7 @@ class Repeater {
 }  // namespace
 
 MemoryProbe SystemMemory() {
-  return {.available = [] { return KibiLine("/proc/meminfo", "MemAvailable"); },
+  return {.available = [] { return sys::ProcBytes("/proc/meminfo", "MemAvailable"); },
           .machine_bytes = PrivateBytes};
 }
 

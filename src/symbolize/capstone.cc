@@ -1,31 +1,17 @@
 #include "symbolize/capstone.h"
 
-#include <dlfcn.h>
-
-#include <bit>
-#include <string>
-
-#include "base/strings.h"
+#include "sys/library.h"
 
 namespace kiln::symbolize::detail {
 
 Result<Capstone> LoadCapstone() {
-  const std::string file = fmt::format("libcapstone.so.{}", CS_API_MAJOR);
-  const auto failed = [&] {
-    const char* reason = ::dlerror();
-    return MakeError(ErrorCode::kNotFound, "instructions are read with capstone, which cannot be loaded: {}",
-                     Printable(reason == nullptr ? file : reason))
-        .Hint("install capstone (Debian, Ubuntu: libcapstone4; Fedora, Arch: capstone)");
-  };
-  void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return failed();
+  const auto library = KILN_TRY(sys::Library::Load(
+      fmt::format("libcapstone.so.{}", CS_API_MAJOR),
+      {.use = "instructions are read with capstone",
+       .purpose = "read instructions with",
+       .install = "install capstone (Debian, Ubuntu: libcapstone4; Fedora, Arch: capstone)"}));
   Capstone functions;
-#define KILN_FIND(name)                                                \
-  {                                                                    \
-    void* address = ::dlsym(library, #name);                           \
-    if (address == nullptr) return failed();                           \
-    functions.name = std::bit_cast<decltype(functions.name)>(address); \
-  }
+#define KILN_FIND(name) KILN_TRY(library.Find(#name, functions.name));
   KILN_CAPSTONE_FUNCTIONS(KILN_FIND)
 #undef KILN_FIND
   return functions;

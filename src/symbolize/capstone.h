@@ -21,7 +21,7 @@ struct Capstone {
 };
 
 /// The library of the version that the headers are of: its structures differ from one to the next. It stays
-/// for the life of the process. kNotFound when it cannot be loaded.
+/// for the life of the process. kNotFound when it cannot be loaded, kUnsupported when it lacks a function.
 Result<Capstone> LoadCapstone();
 
 }  // namespace kiln::symbolize::detail

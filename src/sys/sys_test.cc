@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -9,7 +10,9 @@
 
 #include "sys/borrowed.h"
 #include "sys/files.h"
+#include "sys/library.h"
 #include "sys/loop.h"
+#include "sys/proc.h"
 #include "sys/process.h"
 #include "sys/stream.h"
 
@@ -18,6 +21,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::HasSubstr;
 
 class SysTest : public testing::Test {
  protected:
@@ -281,6 +285,35 @@ TEST_F(SysTest, InletReadsNoMoreThanAllowedAndOutletWritesAllOfIt) {
   outlet.Write("more");
   EXPECT_EQ(written, 300'004U);
   ::signal(SIGPIPE, SIG_DFL);
+}
+
+TEST_F(SysTest, ProcBytesReadsALineOfKibibytes) {
+  const std::string path = Path("meminfo");
+  ASSERT_TRUE(WriteFileAtomic(path, "MemTotal:  10 kB\nMemAvailable:   \nPss:  7 kB\nPssDirty: 3 kB\n"));
+  EXPECT_EQ(ProcBytes(path, "MemTotal"), 10 * 1024U);
+  EXPECT_EQ(ProcBytes(path, "Pss"), 7 * 1024U);
+  EXPECT_EQ(ProcBytes(path, "MemAvailable"), 0U) << "a line without a number";
+  EXPECT_EQ(ProcBytes(path, "Mem"), 0U) << "half a name";
+  EXPECT_EQ(ProcBytes(Path("none"), "MemTotal"), 0U);
+}
+
+TEST(Library, SaysWhatItIsForWhenItIsMissingOrTooOld) {
+  const Library::Words words{.use = "counting needs libm", .purpose = "count with", .install = "get one"};
+  const auto missing = Library::Load("libkiln-has-no-such.so.9", words);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code(), ErrorCode::kNotFound);
+  EXPECT_THAT(missing.error().Text(), HasSubstr("counting needs libm"));
+  EXPECT_THAT(missing.error().hint(), HasSubstr("get one"));
+
+  const auto library = Library::Load("libm.so.6", words);
+  ASSERT_TRUE(library) << library.error().Text();
+  double (*cosine)(double) = nullptr;
+  ASSERT_TRUE(library->Find("cos", cosine));
+  EXPECT_EQ(cosine(0.0), 1.0);
+  const auto old = library->Find("kiln_has_no_such_function", cosine);
+  ASSERT_FALSE(old);
+  EXPECT_EQ(old.error().code(), ErrorCode::kUnsupported);
+  EXPECT_THAT(old.error().Text(), HasSubstr("too old to count with"));
 }
 
 TEST(FakeSpawner, AnswersFromItsScript) {
