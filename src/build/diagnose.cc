@@ -1,82 +1,12 @@
 #include "build/diagnose.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "base/strings.h"
 
 namespace kiln::build {
 namespace {
-
-using machine::PackageFamily;
-
-// What building a kernel wants beyond the programs that machine/distribution.h knows.
-struct PackageRow {
-  std::string_view thing;
-  std::string_view debian;
-  std::string_view fedora;
-  std::string_view arch;
-  std::string_view suse;
-  std::string_view alpine;
-};
-constexpr std::array kRows = {
-    PackageRow{"libelf.h", "libelf-dev", "elfutils-libelf-devel", "libelf", "libelf-devel", "elfutils-dev"},
-    PackageRow{"gelf.h", "libelf-dev", "elfutils-libelf-devel", "libelf", "libelf-devel", "elfutils-dev"},
-    PackageRow{"openssl/opensslv.h", "libssl-dev", "openssl-devel", "openssl", "libopenssl-devel",
-               "openssl-dev"},
-    PackageRow{"zlib.h", "zlib1g-dev", "zlib-devel", "zlib", "zlib-devel", "zlib-dev"},
-    PackageRow{"ncurses.h", "libncurses-dev", "ncurses-devel", "ncurses", "ncurses-devel", "ncurses-dev"},
-    PackageRow{"gmp.h", "libgmp-dev", "gmp-devel", "gmp", "gmp-devel", "gmp-dev"},
-    PackageRow{"mpc.h", "libmpc-dev", "libmpc-devel", "libmpc", "mpc-devel", "mpc1-dev"},
-    PackageRow{"gcc-plugin.h", "gcc-12-plugin-dev", "gcc-plugin-devel", "gcc", "gcc-devel", "gcc"},
-    PackageRow{"stdio.h", "libc6-dev", "glibc-devel", "glibc", "glibc-devel", "musl-dev"},
-    PackageRow{"ld", "binutils", "binutils", "binutils", "binutils", "binutils"},
-    PackageRow{"as", "binutils", "binutils", "binutils", "binutils", "binutils"},
-    PackageRow{"objcopy", "binutils", "binutils", "binutils", "binutils", "binutils"},
-    PackageRow{"clang", "clang", "clang", "clang", "clang", "clang"},
-    PackageRow{"ld.lld", "lld", "lld", "lld", "lld", "lld"},
-    PackageRow{"llvm-ar", "llvm", "llvm", "llvm", "llvm", "llvm"},
-    PackageRow{"perl", "perl", "perl", "perl", "perl", "perl"},
-    PackageRow{"python3", "python3", "python3", "python", "python3", "python3"},
-    PackageRow{"depmod", "kmod", "kmod", "kmod", "kmod", "kmod"},
-    PackageRow{"rsync", "rsync", "rsync", "rsync", "rsync", "rsync"},
-    PackageRow{"cpio", "cpio", "cpio", "cpio", "cpio", "cpio"},
-    PackageRow{"openssl", "openssl", "openssl", "openssl", "openssl", "openssl"},
-    PackageRow{"xz", "xz-utils", "xz", "xz", "xz", "xz"},
-    PackageRow{"zstd", "zstd", "zstd", "zstd", "zstd", "zstd"},
-    PackageRow{"lz4", "lz4", "lz4", "lz4", "lz4", "lz4"},
-    PackageRow{"lz4c", "lz4", "lz4", "lz4", "lz4", "lz4"},
-    PackageRow{"lzop", "lzop", "lzop", "lzop", "lzop", "lzop"},
-    PackageRow{"bzip2", "bzip2", "bzip2", "bzip2", "bzip2", "bzip2"},
-    PackageRow{"rustc", "rustc", "rust", "rust", "rust", "rust"},
-    PackageRow{"bindgen", "bindgen", "bindgen-cli", "rust-bindgen", "rust-bindgen", "rust-bindgen"},
-    PackageRow{"aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu", "gcc-aarch64-linux-gnu",
-               "aarch64-linux-gnu-gcc", "cross-aarch64-gcc13", "gcc-aarch64-none-elf"},
-    PackageRow{"riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu", "gcc-riscv64-linux-gnu",
-               "riscv64-linux-gnu-gcc", "cross-riscv64-gcc13", "gcc-riscv-none-elf"},
-};
-
-std::string Package(std::string_view thing, PackageFamily family) {
-  for (const auto& row : kRows) {
-    if (row.thing != thing) continue;
-    switch (family) {
-      case PackageFamily::kDebian:
-        return std::string(row.debian);
-      case PackageFamily::kFedora:
-        return std::string(row.fedora);
-      case PackageFamily::kArch:
-        return std::string(row.arch);
-      case PackageFamily::kSuse:
-        return std::string(row.suse);
-      case PackageFamily::kAlpine:
-        return std::string(row.alpine);
-      case PackageFamily::kUnknown:
-        return "";
-    }
-  }
-  return machine::PackageOf(thing, family).value_or("");
-}
 
 bool IsProgramName(std::string_view name) {
   return !name.empty() && name.size() < 64 &&
@@ -127,8 +57,7 @@ std::optional<Diagnosis> MissingHeader(std::string_view line, const Advice& advi
   std::string name(line.substr(error + 13, mark - error - 13));
   // Only what is not the kernel's own.
   if (name.starts_with("openssl/")) name = "openssl/opensslv.h";
-  const bool known = std::ranges::any_of(kRows, [&](const PackageRow& row) { return row.thing == name; });
-  if (!known) return std::nullopt;
+  if (!machine::PackageOf(name, machine::PackageFamily::kDebian)) return std::nullopt;
   return Missing(fmt::format("the header {} is missing", line.substr(error + 13, mark - error - 13)), name,
                  advice);
 }
@@ -188,7 +117,7 @@ std::string HowToInstall(const std::vector<std::string>& things, const Advice& a
   std::vector<std::string> packages;
   std::vector<std::string> unknown;
   for (const auto& thing : things) {
-    std::string package = Package(thing, advice.distribution.family);
+    std::string package = machine::PackageOf(thing, advice.distribution.family).value_or("");
     auto& into = package.empty() ? unknown : packages;
     const std::string& word = package.empty() ? thing : package;
     if (std::ranges::find(into, word) == into.end()) into.push_back(word);

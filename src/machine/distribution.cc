@@ -9,7 +9,7 @@ namespace kiln::machine {
 namespace {
 
 struct PackageRow {
-  std::string_view program;
+  std::string_view thing;
   std::string_view debian;
   std::string_view fedora;
   std::string_view arch;
@@ -36,6 +36,41 @@ constexpr std::array kPackages = {
     PackageRow{"ssh", "openssh-client", "openssh-clients", "openssh", "openssh-clients", "openssh-client"},
     PackageRow{"mke2fs", "e2fsprogs", "e2fsprogs", "e2fsprogs", "e2fsprogs", "e2fsprogs"},
     PackageRow{"mmdebstrap", "mmdebstrap", "mmdebstrap", "", "", ""},
+    // Headers and what else a kernel build wants.
+    PackageRow{"libelf.h", "libelf-dev", "elfutils-libelf-devel", "libelf", "libelf-devel", "elfutils-dev"},
+    PackageRow{"gelf.h", "libelf-dev", "elfutils-libelf-devel", "libelf", "libelf-devel", "elfutils-dev"},
+    PackageRow{"openssl/opensslv.h", "libssl-dev", "openssl-devel", "openssl", "libopenssl-devel",
+               "openssl-dev"},
+    PackageRow{"zlib.h", "zlib1g-dev", "zlib-devel", "zlib", "zlib-devel", "zlib-dev"},
+    PackageRow{"ncurses.h", "libncurses-dev", "ncurses-devel", "ncurses", "ncurses-devel", "ncurses-dev"},
+    PackageRow{"gmp.h", "libgmp-dev", "gmp-devel", "gmp", "gmp-devel", "gmp-dev"},
+    PackageRow{"mpc.h", "libmpc-dev", "libmpc-devel", "libmpc", "mpc-devel", "mpc1-dev"},
+    PackageRow{"gcc-plugin.h", "gcc-12-plugin-dev", "gcc-plugin-devel", "gcc", "gcc-devel", "gcc"},
+    PackageRow{"stdio.h", "libc6-dev", "glibc-devel", "glibc", "glibc-devel", "musl-dev"},
+    PackageRow{"ld", "binutils", "binutils", "binutils", "binutils", "binutils"},
+    PackageRow{"as", "binutils", "binutils", "binutils", "binutils", "binutils"},
+    PackageRow{"objcopy", "binutils", "binutils", "binutils", "binutils", "binutils"},
+    PackageRow{"clang", "clang", "clang", "clang", "clang", "clang"},
+    PackageRow{"ld.lld", "lld", "lld", "lld", "lld", "lld"},
+    PackageRow{"llvm-ar", "llvm", "llvm", "llvm", "llvm", "llvm"},
+    PackageRow{"perl", "perl", "perl", "perl", "perl", "perl"},
+    PackageRow{"python3", "python3", "python3", "python", "python3", "python3"},
+    PackageRow{"depmod", "kmod", "kmod", "kmod", "kmod", "kmod"},
+    PackageRow{"rsync", "rsync", "rsync", "rsync", "rsync", "rsync"},
+    PackageRow{"cpio", "cpio", "cpio", "cpio", "cpio", "cpio"},
+    PackageRow{"openssl", "openssl", "openssl", "openssl", "openssl", "openssl"},
+    PackageRow{"xz", "xz-utils", "xz", "xz", "xz", "xz"},
+    PackageRow{"zstd", "zstd", "zstd", "zstd", "zstd", "zstd"},
+    PackageRow{"lz4", "lz4", "lz4", "lz4", "lz4", "lz4"},
+    PackageRow{"lz4c", "lz4", "lz4", "lz4", "lz4", "lz4"},
+    PackageRow{"lzop", "lzop", "lzop", "lzop", "lzop", "lzop"},
+    PackageRow{"bzip2", "bzip2", "bzip2", "bzip2", "bzip2", "bzip2"},
+    PackageRow{"rustc", "rustc", "rust", "rust", "rust", "rust"},
+    PackageRow{"bindgen", "bindgen", "bindgen-cli", "rust-bindgen", "rust-bindgen", "rust-bindgen"},
+    PackageRow{"aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu", "gcc-aarch64-linux-gnu",
+               "aarch64-linux-gnu-gcc", "cross-aarch64-gcc13", "gcc-aarch64-none-elf"},
+    PackageRow{"riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu", "gcc-riscv64-linux-gnu",
+               "riscv64-linux-gnu-gcc", "cross-riscv64-gcc13", "gcc-riscv-none-elf"},
 };
 
 std::string_view Column(const PackageRow& row, PackageFamily family) {
@@ -124,9 +159,9 @@ Distribution DetectDistribution() {
   return DistributionOf(sys::ReadOsRelease("/").value_or(sys::OsRelease{}));
 }
 
-std::optional<std::string> PackageOf(std::string_view program, PackageFamily family) {
+std::optional<std::string> PackageOf(std::string_view thing, PackageFamily family) {
   for (const PackageRow& row : kPackages)
-    if (row.program == program && !Column(row, family).empty()) return std::string(Column(row, family));
+    if (row.thing == thing && !Column(row, family).empty()) return std::string(Column(row, family));
   return std::nullopt;
 }
 

@@ -26,9 +26,9 @@ Distribution DistributionOf(const sys::OsRelease& release);
 /// This host's; unknown where it does not say.
 Distribution DetectDistribution();
 
-/// The package that holds a program ("gdb", "qemu-system-x86_64") or, as "kernel", the distribution's kernel.
-/// Nothing when the family or the program is not in the table.
-std::optional<std::string> PackageOf(std::string_view program, PackageFamily family);
+/// The package that holds a program ("gdb", "qemu-system-x86_64"), a header ("libelf.h") or, as "kernel", the
+/// distribution's kernel. Nothing when the family or the thing is not in the table.
+std::optional<std::string> PackageOf(std::string_view thing, PackageFamily family);
 /// "sudo apt install a b"; for root without sudo. Empty for an unknown family.
 std::string InstallCommand(PackageFamily family, const std::vector<std::string>& packages, bool is_root);
 /// What to tell a person who lacks a program: "sudo apt install gdb", or in words when the table does not
