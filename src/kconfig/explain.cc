@@ -231,13 +231,15 @@ class Explainer {
     if (!out_.blockers.empty())
       return Say(Reason::kDependency, fmt::format("needs {}", Needs(out_.blockers)));
     if (Chosen()) return true;
-    if (!uncertain_.empty()) {
-      out_.blockers = uncertain_;
-      return Say(Reason::kToolchain,
-                 fmt::format("needs {}, which the tools that this configuration was made with do not give",
-                             Needs(out_.blockers)));
-    }
-    return false;
+    return NeedsTools();
+  }
+
+  bool NeedsTools() {
+    if (uncertain_.empty()) return false;
+    out_.blockers = uncertain_;
+    return Say(Reason::kToolchain,
+               fmt::format("needs {}, which the tools that this configuration was made with do not give",
+                           Needs(out_.blockers)));
   }
 
   // Fills blockers with those of the definition that lacks the least.
@@ -317,13 +319,7 @@ class Explainer {
                                model_.Where(model_.entry(entry).place)));
       }
     }
-    if (!uncertain_.empty()) {
-      out_.blockers = uncertain_;
-      return Say(Reason::kToolchain,
-                 fmt::format("needs {}, which the tools that this configuration was made with do not give",
-                             Needs(out_.blockers)));
-    }
-    return false;
+    return NeedsTools();
   }
 
   std::string RangeEnd(ExprId id) const {

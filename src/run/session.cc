@@ -163,6 +163,15 @@ class Session final : public console::RecordSink {
                                           : fmt::format("the machine's template did not wake: {}", why));
   }
 
+  Freezing FreezingInto(store::Cache& cache) {
+    return {.process = *qemu_,
+            .live_memory = live_memory_,
+            .cache = cache,
+            .plan = plan_,
+            .hello = link_->hello(),
+            .boot_log = std::string(log_.Recent())};
+  }
+
   // A machine at rest with all that every run of it needs: what is done now no clone has to do again.
   void FreezeThenSetUp() {
     Mark(timings_.prepared);
@@ -171,13 +180,7 @@ class Session final : public console::RecordSink {
       Plug();
       return SetUp();
     }
-    FreezeInto(*std::exchange(use_.draft, std::nullopt),
-               {.process = *qemu_,
-                .live_memory = live_memory_,
-                .cache = cache_,
-                .plan = plan_,
-                .hello = link_->hello(),
-                .boot_log = std::string(log_.Recent())},
+    FreezeInto(*std::exchange(use_.draft, std::nullopt), FreezingInto(cache_),
                [this](const Result<>& frozen) {
                  if (!frozen) {
                    world_.observer.OnNote(fmt::format("no template was made: {}", frozen.error().Text()));
@@ -363,13 +366,7 @@ class Session final : public console::RecordSink {
                 .Hint("what the command leaves running can only be frozen with --root initramfs or a "
                       "disk image as the root"));
       }
-      FreezeInto(*std::exchange(use_.checkpoint, std::nullopt),
-                 {.process = *qemu_,
-                  .live_memory = live_memory_,
-                  .cache = checkpoints_,
-                  .plan = plan_,
-                  .hello = link_->hello(),
-                  .boot_log = std::string(log_.Recent())},
+      FreezeInto(*std::exchange(use_.checkpoint, std::nullopt), FreezingInto(checkpoints_),
                  [this](const Result<>& frozen) {
                    if (!frozen) return Infra(Error(frozen.error()).Context("no checkpoint was made"));
                    Conclude(Verdict::kPass, "the command ended with exit code 0 and the checkpoint was made");
