@@ -18,6 +18,9 @@ struct OptionSpec {
   bool takes_path = false;
 };
 
+/// The one option that most commands have.
+inline constexpr OptionSpec kJson{.names = "--json", .doc = "Print data instead of text (docs/json.md)"};
+
 struct Example {
   std::string_view command;
   std::string_view doc;

@@ -5,8 +5,6 @@
 // The options and examples of `kiln build` and `kiln container`, for spec.cc alone.
 namespace kiln::cli {
 
-inline constexpr OptionSpec kJson{.names = "--json", .doc = "Print data instead of text (docs/json.md)"};
-
 inline constexpr OptionSpec kBuildOptions[] = {
     {.names = "--tree,-t",
      .placeholder = "DIR",

@@ -5,7 +5,6 @@
 // What `kiln kconfig` and `kiln profile` take; a part of spec.cc's table.
 namespace kiln::cli::spec_kconfig {
 
-inline constexpr OptionSpec kJson{.names = "--json", .doc = "Print data instead of text (docs/json.md)"};
 inline constexpr OptionSpec kTree{.names = "--tree,-t",
                                   .placeholder = "DIR",
                                   .doc = "Kernel tree (default: the one at or above the current folder)",
