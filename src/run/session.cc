@@ -11,6 +11,7 @@
 #include "run/console_log.h"
 #include "run/crash_watch.h"
 #include "run/host_streams.h"
+#include "run/judge.h"
 #include "run/pool_client.h"
 #include "run/setup.h"
 #include "vm/freeze.h"
@@ -50,10 +51,10 @@ class Session final : public console::RecordSink {
 
   SessionResult Run(const BundleFiles& files) {
     if (auto started = Start(files); !started) {
-      Infra(started.error());
+      Conclude(JudgeInfra(started.error()));
     } else {
       auto turned = world_.loop.RunUntil([this] { return concluded_; });
-      if (!turned) Infra(turned.error());
+      if (!turned) Conclude(JudgeInfra(turned.error()));
     }
     Finish();
     return std::move(result_);
@@ -151,7 +152,7 @@ class Session final : public console::RecordSink {
   void Plug() {
     vm::PlugDisks(*qemu_, std::exchange(to_plug_, {}), [this](const Error& error) {
       if (use_.clone) return CloneFailed(error.Text());
-      Infra(error);
+      Conclude(JudgeInfra(error));
     });
   }
 
@@ -159,8 +160,8 @@ class Session final : public console::RecordSink {
   // place.
   void CloneFailed(const std::string& why) {
     result_.clone_failed = true;
-    Conclude(Verdict::kInfra, use_.pooled ? fmt::format("the clone from the pool failed: {}", why)
-                                          : fmt::format("the machine's template did not wake: {}", why));
+    Conclude({Verdict::kInfra, use_.pooled ? fmt::format("the clone from the pool failed: {}", why)
+                                           : fmt::format("the machine's template did not wake: {}", why)});
   }
 
   Freezing FreezingInto(store::Cache& cache) {
@@ -230,7 +231,7 @@ class Session final : public console::RecordSink {
     crash_watch_.Feed(record);
     if (record.milestone == console::Milestone::kPanic && !panicked_) {
       panicked_ = true;
-      panic_timer_ = world_.loop.After(kPanicGrace, [this] { ConcludeCrash(); });
+      panic_timer_ = world_.loop.After(kPanicGrace, [this] { Conclude(JudgeCrash(Seen())); });
     }
   }
 
@@ -287,8 +288,8 @@ class Session final : public console::RecordSink {
     streams_->Attach(*command_);
     if (plan_.command_limit) {
       command_timer_ = world_.loop.After(*plan_.command_limit, [this] {
-        Conclude(Verdict::kTimeout, fmt::format("the command did not end within its limit of {}",
-                                                FormatDuration(*plan_.command_limit)));
+        Conclude({Verdict::kTimeout, fmt::format("the command did not end within its limit of {}",
+                                                 FormatDuration(*plan_.command_limit))});
       });
     }
     heard_ = link_->bytes_received();
@@ -310,9 +311,9 @@ class Session final : public console::RecordSink {
         asked_at_ = now;
         link_->Ping([this] { asked_at_.reset(); });
       } else if (now - *asked_at_ > plan_.hang_limit) {
-        return Conclude(Verdict::kHang,
-                        fmt::format("the guest has not answered for {}; the last console line was \"{}\"",
-                                    FormatDuration(now - *asked_at_), log_.LastLine()));
+        return Conclude({Verdict::kHang,
+                         fmt::format("the guest has not answered for {}; the last console line was \"{}\"",
+                                     FormatDuration(now - *asked_at_), log_.LastLine())});
       }
       SchedulePing();
     });
@@ -331,147 +332,91 @@ class Session final : public console::RecordSink {
     result_.user_us = exited_->user_us;
     result_.system_us = exited_->system_us;
     result_.max_rss_kib = exited_->max_rss_kib;
-    if (exited_->error != 0) return JudgeUnstarted();
-    if (exited_->signal != 0) {
+    if (exited_->error != 0 && setup_error_)
+      return Conclude(JudgeInfra(Error(*setup_error_).Context("preparing the guest")));
+    if (exited_->error == 0 && exited_->signal != 0) {
       result_.command_signal = static_cast<int>(exited_->signal);
     } else {
       result_.command_code = static_cast<int>(exited_->code);
     }
+    if (exited_->error != 0) return Conclude(JudgeUnstarted(*exited_));
     if (panicked_) return;  // The panic's report is still being printed.
-    if (exited_->signal != 0) {
-      Conclude(Verdict::kFail, fmt::format("the command was killed by signal {} ({})", exited_->signal,
-                                           ::strsignal(static_cast<int>(exited_->signal))));
-    } else if (exited_->code != 0) {
-      Conclude(Verdict::kFail, fmt::format("the command ended with exit code {}", exited_->code));
-    } else if (use_.checkpoint) {
-      FreezeCheckpoint();
-    } else {
-      Conclude(Verdict::kPass, "the command ended with exit code 0");
-    }
+    const Judgement judgement = JudgeExit(*exited_);
+    if (judgement.verdict == Verdict::kPass && use_.checkpoint) return FreezeCheckpoint();
+    Conclude(judgement);
   }
 
   // What can't be frozen is taken away first; what was written is on its disk before that stands still.
   void FreezeCheckpoint() {
     boot_timer_ = world_.loop.After(plan_.boot_limit, [this] {
-      Infra(MakeError(ErrorCode::kTimeout, "the machine could not be frozen within {}",
-                      FormatDuration(plan_.boot_limit)));
+      Conclude(JudgeInfra(MakeError(ErrorCode::kTimeout, "the machine could not be frozen within {}",
+                                    FormatDuration(plan_.boot_limit))));
     });
     auto requests = Requests(rootfs::PlanDetachment(plan_.steps).undo);
     requests.push_back(SyncRequest());
     Send(requests, [this] {
       if (setup_error_) {
-        return Infra(
+        return Conclude(JudgeInfra(
             Error(*setup_error_)
                 .Context("no checkpoint was made")
                 .Hint("what the command leaves running can only be frozen with --root initramfs or a "
-                      "disk image as the root"));
+                      "disk image as the root")));
       }
-      FreezeInto(*std::exchange(use_.checkpoint, std::nullopt), FreezingInto(checkpoints_),
-                 [this](const Result<>& frozen) {
-                   if (!frozen) return Infra(Error(frozen.error()).Context("no checkpoint was made"));
-                   Conclude(Verdict::kPass, "the command ended with exit code 0 and the checkpoint was made");
-                 });
+      FreezeInto(
+          *std::exchange(use_.checkpoint, std::nullopt), FreezingInto(checkpoints_),
+          [this](const Result<>& frozen) {
+            if (!frozen) return Conclude(JudgeInfra(Error(frozen.error()).Context("no checkpoint was made")));
+            Conclude({Verdict::kPass, "the command ended with exit code 0 and the checkpoint was made"});
+          });
     });
-  }
-
-  void JudgeUnstarted() {
-    if (setup_error_) return Infra(Error(*setup_error_).Context("preparing the guest"));
-    result_.command_code = static_cast<int>(exited_->code);
-    Conclude(Verdict::kFail,
-             fmt::format("the command could not be started in the guest: {}: {}", Printable(exited_->what),
-                         ::strerror(static_cast<int>(exited_->error))));
   }
 
   void OnLinkLost(const Error& error) {
     // When QEMU is on its way out its end says more.
     link_error_ = error;
-    lost_timer_ = world_.loop.After(kPanicGrace, [this] {
-      if (panicked_) return ConcludeCrash();
-      // Nobody can tell whether the kernel is well. One that spoke nonsense did come up.
-      const bool booted = (command_ && command_->has_started()) || link_error_->code() == ErrorCode::kCorrupt;
-      Conclude(booted ? Verdict::kInfra : Verdict::kNoBoot,
-               fmt::format("lost the agent in the guest: {}", link_error_->Text()));
-    });
+    lost_timer_ = world_.loop.After(kPanicGrace, [this] { Conclude(JudgeLinkLost(Seen(), *link_error_)); });
   }
 
   // ── ends ──
 
+  Progress Seen() {
+    if (panicked_) crash_watch_.Finish();
+    const auto& crashes = crash_watch_.crashes();
+    return {.console_bytes = log_.total(),
+            .last_line = log_.LastLine(),
+            .reached_agent = timings_.agent.has_value(),
+            .command_started = timings_.command.has_value(),
+            .orderly_end = orderly_end_,
+            .panicked = panicked_,
+            .is_pooled = use_.pooled.has_value(),
+            .crash_title = crashes.empty() ? "" : crashes.front().title};
+  }
+
   void OnBootLimit() {
-    if (panicked_) return ConcludeCrash();
-    if (use_.clone && !timings_.command) return CloneFailed("it did not answer in time");
-    const std::string limit = FormatDuration(plan_.boot_limit);
-    if (log_.total() == 0) {
-      Conclude(Verdict::kNoBoot, fmt::format("the kernel printed nothing within {}", limit),
-               "does it have a serial console (CONFIG_SERIAL_8250_CONSOLE=y)? With -v every kernel message "
-               "is shown");
-    } else if (!timings_.agent) {
-      Conclude(Verdict::kNoBoot,
-               fmt::format("the kernel did not reach kiln's agent within {}; its last line was \"{}\"", limit,
-                           log_.LastLine()));
-    } else {
-      Conclude(Verdict::kHang, fmt::format("the guest did not finish its set-up within {}", limit));
-    }
+    if (use_.clone && !panicked_ && !timings_.command) return CloneFailed("it did not answer in time");
+    Conclude(JudgeBootLimit(Seen(), plan_.boot_limit));
   }
 
   void OnQemuEnd(const vm::QemuEnd& end) {
     if (concluded_) return;
     reader_.Finish();
     crash_watch_.Finish();
-    if (panicked_) return ConcludeCrash();
-    const std::string words = Printable(Trim(end.errors));
-    if (use_.clone && !timings_.command && end.shutdown == vm::Shutdown::kNone) {
-      return CloneFailed(
-          fmt::format("QEMU ended ({}){}{}", end.status.Text(), words.empty() ? "" : ": ", words));
-    }
-    switch (end.shutdown) {
-      case vm::Shutdown::kGuestPanic:
-        return ConcludeCrash();
-      case vm::Shutdown::kGuestShutdown:
-        return EndedByGuest("powered off");
-      case vm::Shutdown::kGuestReset:
-        if (orderly_end_) return EndedByGuest("rebooted");
-        if (!crash_watch_.crashes().empty()) return ConcludeCrash();
-        return Conclude(log_.total() > 0 ? Verdict::kCrash : Verdict::kNoBoot,
-                        log_.total() > 0 ? "the kernel reset the machine without a word (a triple fault?)"
-                                         : "the machine reset before the kernel printed anything");
-      case vm::Shutdown::kNone:
-      case vm::Shutdown::kHost:
-        break;
-    }
-    if (use_.pooled && end.status.signal == SIGKILL) {
-      return Conclude(Verdict::kInfra, "the machine was killed, or the warm pool that held it",
-                      "kiln pool start; or kiln run --no-pool, for a machine of its own");
-    }
-    Infra(MakeError(ErrorCode::kUnavailable, "QEMU ended by itself ({}){}{}", end.status.Text(),
-                    words.empty() ? "" : ": ", words));
-  }
-
-  void EndedByGuest(std::string_view how) {
-    if (!timings_.command) {
-      return Conclude(Verdict::kNoBoot, fmt::format("the guest {} before the command ran", how));
-    }
+    if (use_.clone && !panicked_ && !timings_.command && end.shutdown == vm::Shutdown::kNone)
+      return CloneFailed(EndOfQemu(end));
+    const Judgement judgement = JudgeQemuEnd(Seen(), end);
     // As a shell reports a command that a shutdown has terminated.
-    result_.command_signal = SIGTERM;
-    Conclude(Verdict::kFail, fmt::format("the guest {} before the command had ended", how));
+    if (judgement.verdict == Verdict::kFail) result_.command_signal = SIGTERM;
+    Conclude(judgement);
   }
 
-  void ConcludeCrash() {
-    crash_watch_.Finish();
-    const auto& crashes = crash_watch_.crashes();
-    const std::string title = crashes.empty() ? "kernel panic" : crashes.front().title;
-    Conclude(Verdict::kCrash, fmt::format("the kernel crashed: {}", title));
-  }
+  void Interrupt(std::string why) { Conclude({Verdict::kInterrupted, std::move(why)}); }
 
-  void Interrupt(std::string why) { Conclude(Verdict::kInterrupted, std::move(why)); }
-
-  void Infra(const Error& error) { Conclude(Verdict::kInfra, error.Text(), error.hint()); }
-
-  void Conclude(Verdict verdict, std::string cause, std::string hint = {}) {
+  void Conclude(Judgement judgement) {
     if (concluded_) return;
     concluded_ = true;
-    result_.verdict = verdict;
-    result_.cause = std::move(cause);
-    result_.hint = std::move(hint);
+    result_.verdict = judgement.verdict;
+    result_.cause = std::move(judgement.cause);
+    result_.hint = std::move(judgement.hint);
   }
 
   // Everything here happens exactly once, however the session ended.
