@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "base/strings.h"
+#include "kconfig/expressions.h"
 #include "kconfig/lexer.h"
 #include "kconfig/macro.h"
 #include "kconfig/model.h"
@@ -18,15 +19,7 @@ constexpr size_t kMaxTotalBytes = size_t{128} << 20;
 constexpr size_t kMaxFiles = 20'000;
 constexpr size_t kMaxNesting = 64;  // Of files that source one another.
 constexpr size_t kMaxBlocks = 64;   // Of menus, ifs and choices in one another.
-constexpr int kMaxExprDepth = 64;   // Of parentheses and "!".
-constexpr size_t kMaxExprs = 4'000'000;
 constexpr size_t kMaxProblems = 100;
-
-bool IsSymbolName(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  });
-}
 
 std::optional<Type> TypeOf(std::string_view word) {
   if (word == "bool" || word == "boolean" || word == "def_bool") return Type::kBool;
@@ -83,255 +76,62 @@ class Reader {
           {.where = model_.Where(state.file, state.lines.number()), .message = std::move(message)});
   }
 
-  // ---- Names and texts ----
-
-  SymbolId SymbolOf(std::string_view name) {
-    const auto [found, is_new] =
-        model_.by_name.try_emplace(name, static_cast<SymbolId>(model_.symbols.size()));
-    if (is_new) model_.symbols.push_back({.name = name});
-    return found->second;
-  }
-
-  /// Keeps text that is not a piece of a file.
-  std::string_view Keep(std::string text) {
-    model_.sources.push_back(std::make_unique<const std::string>(std::move(text)));
-    return *model_.sources.back();
-  }
-
-  ExprId Add(Op op, uint32_t left, uint32_t right = kNone) {
-    if (model_.exprs.size() >= kMaxExprs) {
-      too_much_ = true;
-      return 0;
-    }
-    model_.exprs.push_back({.op = op, .left = left, .right = right});
-    return static_cast<ExprId>(model_.exprs.size() - 1);
-  }
-
-  ExprId AddText(Op op, std::string text) {
-    model_.texts.push_back(std::move(text));
-    return Add(op, static_cast<uint32_t>(model_.texts.size() - 1));
-  }
-
-  ExprId And(ExprId a, ExprId b) {
-    if (a == kNone) return b;
-    if (b == kNone) return a;
-    return Add(Op::kAnd, a, b);
-  }
-
-  static std::string Unescape(std::string_view text) {
-    std::string out;
-    for (size_t i = 0; i < text.size(); ++i) {
-      if (text[i] == '\\' && i + 1 < text.size()) ++i;
-      out += text[i];
-    }
-    return out;
-  }
-
-  /// A quoted text with its escapes and macros done; a macro without a value stays as it is written.
-  std::string_view QuotedText(const Token& token, bool may_move) {
-    if (!token.has_escape && !token.has_macro) return may_move ? token.text : Keep(std::string(token.text));
-    std::string text(token.text);
-    if (token.has_macro)
-      if (auto expanded = macros_.Expand(text)) text = *std::move(expanded);
-    return Keep(token.has_escape ? Unescape(text) : text);
-  }
-
-  // ---- Expressions ----
-
-  std::optional<ExprId> Operand(State& state, Lexer& lexer) {
-    const Token token = lexer.peek();
-    if (token.kind != TokenKind::kWord && token.kind != TokenKind::kQuoted) {
-      Problem(state, token.kind == TokenKind::kEnd
-                         ? std::string("the expression ends too early")
-                         : fmt::format("'{}' does not begin an expression", Printable(token.text)));
-      return std::nullopt;
-    }
-    lexer.Take();
-    if (token.has_macro) {
-      const auto value = macros_.Expand(token.text);
-      if (!value) {
-        const bool quoted = token.kind == TokenKind::kQuoted;
-        return AddText(Op::kMacro, quoted ? fmt::format("\"{}\"", token.text) : std::string(token.text));
-      }
-      if (token.kind == TokenKind::kQuoted || !IsSymbolName(*value)) return AddText(Op::kText, *value);
-      return Word(Keep(*value));
-    }
-    if (token.kind == TokenKind::kQuoted)
-      return AddText(Op::kText, token.has_escape ? Unescape(token.text) : std::string(token.text));
-    return Word(Stable(token.text));
-  }
-
-  ExprId Word(std::string_view name) {
-    if (name == "y" || name == "n" || name == "m") {
-      ExprId& id = constants_[name == "y" ? 2 : name == "m" ? 1 : 0];
-      if (id == kNone) id = AddText(Op::kText, std::string(name));
-      return id;
-    }
-    const SymbolId symbol = SymbolOf(name);
-    return Add(Op::kSymbol, symbol);
-  }
-
-  /// Names point into the files' texts; one from a joined line must be kept.
-  std::string_view Stable(std::string_view text) {
-    if (const auto found = model_.by_name.find(text); found != model_.by_name.end()) return found->first;
-    const std::string& source = *model_.sources[source_of_file_.back()];
-    if (text.data() >= source.data() && text.data() + text.size() <= source.data() + source.size())
-      return text;
-    return Keep(std::string(text));
-  }
-
-  std::optional<ExprId> Comparison(State& state, Lexer& lexer, int depth) {
-    const Token token = lexer.peek();
-    if (token.kind == TokenKind::kSign && (token.text == "!" || token.text == "(")) {
-      if (depth >= kMaxExprDepth) {
-        Problem(state, "the expression is nested too deeply");
-        return std::nullopt;
-      }
-      lexer.Take();
-      if (token.text == "!") {
-        const auto inner = Comparison(state, lexer, depth + 1);
-        if (!inner) return std::nullopt;
-        return Add(Op::kNot, *inner);
-      }
-      const auto inner = Or(state, lexer, depth + 1);
-      if (!inner) return std::nullopt;
-      if (lexer.peek().text != ")" || lexer.peek().kind != TokenKind::kSign) {
-        Problem(state, "')' is missing");
-        return std::nullopt;
-      }
-      lexer.Take();
-      return inner;
-    }
-    const auto left = Operand(state, lexer);
-    if (!left || lexer.peek().kind != TokenKind::kSign) return left;
-    static constexpr std::pair<std::string_view, Op> kSigns[] = {
-        {"=", Op::kEqual},      {"!=", Op::kUnequal}, {"<", Op::kLess},
-        {"<=", Op::kLessEqual}, {">", Op::kGreater},  {">=", Op::kGreaterEqual}};
-    const auto* const sign =
-        std::ranges::find_if(kSigns, [&](const auto& pair) { return pair.first == lexer.peek().text; });
-    if (sign == std::end(kSigns)) return left;
-    lexer.Take();
-    const auto right = Operand(state, lexer);
-    if (!right) return std::nullopt;
-    return Add(sign->second, *left, *right);
-  }
-
-  std::optional<ExprId> Chain(State& state, Lexer& lexer, int depth, Op op) {
-    const std::string_view sign = op == Op::kAnd ? "&&" : "||";
-    const auto part = [&] {
-      return op == Op::kAnd ? Comparison(state, lexer, depth) : Chain(state, lexer, depth, Op::kAnd);
-    };
-    auto left = part();
-    while (left && lexer.peek().kind == TokenKind::kSign && lexer.peek().text == sign) {
-      lexer.Take();
-      const auto right = part();
-      if (!right) return std::nullopt;
-      // Balanced would be shallower, but only a hostile file has chains that matter; those are cut.
-      if (++chain_ > kMaxChain) {
-        Problem(state, "the expression is too long");
-        return std::nullopt;
-      }
-      left = Add(op, *left, *right);
-    }
-    return left;
-  }
-
-  std::optional<ExprId> Or(State& state, Lexer& lexer, int depth) {
-    return Chain(state, lexer, depth, Op::kOr);
-  }
-
-  std::optional<ExprId> Expression(State& state, Lexer& lexer) {
-    chain_ = 0;
-    return Or(state, lexer, 0);
-  }
-
-  /// `if EXPR` at the end of an attribute; kNone when there is none, nothing when it is broken.
-  std::optional<ExprId> Condition(State& state, Lexer& lexer) {
-    if (lexer.peek().kind == TokenKind::kEnd) return kNone;
-    if (lexer.peek().kind != TokenKind::kWord || lexer.peek().text != "if") {
-      Problem(state, fmt::format("'{}' is not expected here", Printable(lexer.rest().substr(0, 60))));
-      return std::nullopt;
-    }
-    lexer.Take();
-    const auto condition = Expression(state, lexer);
-    if (condition) End(state, lexer);
-    return condition;
-  }
-
-  void End(State& state, Lexer& lexer) {
-    if (lexer.peek().kind != TokenKind::kEnd)
-      Problem(state, fmt::format("'{}' is not expected here", Printable(lexer.rest().substr(0, 60))));
+  void Note(const State& state, const Result<>& done) {
+    if (!done) Problem(state, done.error().Text());
   }
 
   // ---- Attributes ----
 
-  void Prompt(State& state, Lexer& lexer, Entry& entry) {
+  Result<> Prompt(Lexer& lexer, Entry& entry) {
     const Token token = lexer.Take();
-    if (token.kind != TokenKind::kQuoted && token.kind != TokenKind::kWord) {
-      Problem(state, "a prompt in quotes is missing");
-      return;
-    }
-    const std::string_view text = token.kind == TokenKind::kQuoted && !IsJoined(token.text)
-                                      ? QuotedText(token, true)
-                                      : QuotedText(token, false);
-    const auto condition = Condition(state, lexer);
+    if (token.kind != TokenKind::kQuoted && token.kind != TokenKind::kWord)
+      return MakeError(ErrorCode::kCorrupt, "a prompt in quotes is missing");
     entry.has_prompt = true;
-    entry.prompt = text;
-    if (condition) entry.prompt_condition = *condition;
+    entry.prompt = expressions_.TextOf(token);
+    entry.prompt_condition = KILN_TRY(expressions_.Condition(lexer));
+    return {};
   }
 
-  bool IsJoined(std::string_view text) const {
-    const std::string& source = *model_.sources[source_of_file_.back()];
-    return text.data() < source.data() || text.data() > source.data() + source.size();
+  Result<> Default(Lexer& lexer, Entry& entry, unsigned line) {
+    const ExprId value = KILN_TRY(expressions_.Read(lexer));
+    const ExprId condition = KILN_TRY(expressions_.Condition(lexer));
+    entry.defaults.push_back({.value = value, .condition = condition, .line = line});
+    return {};
   }
 
-  void DefaultAttribute(State& state, Lexer& lexer, Entry& entry) {
-    const auto value = Expression(state, lexer);
-    if (!value) return;
-    const auto condition = Condition(state, lexer);
-    if (!condition) return;
-    entry.defaults.push_back({.value = *value, .condition = *condition, .line = state.lines.number()});
+  Result<> Select(Lexer& lexer, Entry& entry, unsigned line, bool imply) {
+    const auto target = expressions_.SymbolOf(lexer.Take());
+    if (!target)
+      return MakeError(ErrorCode::kCorrupt, "the symbol that '{}' names is missing",
+                       imply ? "imply" : "select");
+    const ExprId condition = KILN_TRY(expressions_.Condition(lexer));
+    entry.selects.push_back({.target = *target, .condition = condition, .imply = imply, .line = line});
+    return {};
   }
 
-  void SelectAttribute(State& state, Lexer& lexer, Entry& entry, bool imply) {
-    const Token token = lexer.Take();
-    std::optional<std::string> name;
-    if (token.kind == TokenKind::kWord)
-      name = token.has_macro ? macros_.Expand(token.text) : std::string(token.text);
-    if (!name || !IsSymbolName(*name)) {
-      Problem(state, fmt::format("the symbol that '{}' names is missing", imply ? "imply" : "select"));
-      return;
-    }
-    const auto condition = Condition(state, lexer);
-    if (!condition) return;
-    const SymbolId target = SymbolOf(token.has_macro ? Keep(*name) : Stable(token.text));
-    entry.selects.push_back(
-        {.target = target, .condition = *condition, .imply = imply, .line = state.lines.number()});
+  Result<> Range(Lexer& lexer, Entry& entry) {
+    const ExprId low = KILN_TRY(expressions_.Operand(lexer));
+    const ExprId high = KILN_TRY(expressions_.Operand(lexer));
+    const ExprId condition = KILN_TRY(expressions_.Condition(lexer));
+    entry.ranges.push_back({.low = low, .high = high, .condition = condition});
+    return {};
   }
 
-  void RangeAttribute(State& state, Lexer& lexer, Entry& entry) {
-    const auto low = Operand(state, lexer);
-    const auto high = low ? Operand(state, lexer) : low;
-    if (!high) return;
-    const auto condition = Condition(state, lexer);
-    if (condition) entry.ranges.push_back({.low = *low, .high = *high, .condition = *condition});
-  }
-
-  void Depends(State& state, Lexer& lexer, Entry& entry) {
+  Result<> Depends(Lexer& lexer, Entry& entry, unsigned line) {
     if (lexer.peek().text == "on") lexer.Take();
-    const auto expr = Expression(state, lexer);
-    if (!expr) return;
+    ExprId whole = KILN_TRY(expressions_.Read(lexer));
     // Newer trees: `depends on A if B`.
-    ExprId whole = *expr;
-    if (lexer.peek().kind == TokenKind::kWord && lexer.peek().text == "if") {
-      lexer.Take();
-      const auto condition = Expression(state, lexer);
-      if (!condition) return;
-      whole = Add(Op::kOr, Add(Op::kNot, *condition), *expr);
-    }
-    End(state, lexer);
-    entry.depends = And(entry.depends, whole);
-    if (entry.depends_line == 0) entry.depends_line = state.lines.number();
+    const ExprId condition = KILN_TRY(expressions_.Condition(lexer));
+    if (condition != kNone) whole = expressions_.Add(Op::kOr, expressions_.Add(Op::kNot, condition), whole);
+    entry.depends = expressions_.And(entry.depends, whole);
+    if (entry.depends_line == 0) entry.depends_line = line;
+    return {};
+  }
+
+  Result<> Visible(Lexer& lexer, Entry& entry) {
+    if (lexer.peek().text == "if") lexer.Take();
+    entry.visible = expressions_.And(entry.visible, KILN_TRY(expressions_.Read(lexer)));
+    return {};
   }
 
   void Help(State& state, Entry& entry) {
@@ -366,22 +166,22 @@ class Reader {
       entry.help = std::string_view(begin, static_cast<size_t>(end - begin));
   }
 
-  void Option(State& state, Lexer& lexer, Entry& entry) {
+  void Option(Lexer& lexer, Entry& entry, unsigned line) {
     // `option env="X"`, `option modules`, …: of trees before 5.x.
     const Token token = lexer.Take();
     if (token.text == "modules" && entry.symbol != kNone) model_.modules = entry.symbol;
     if (token.text == "env" && lexer.peek().text == "=") {
       lexer.Take();
-      const Token name = lexer.Take();
-      const auto value = macros_.Expand(fmt::format("$({})", name.text));
+      const std::string macro = fmt::format("$({})", lexer.Take().text);
+      const auto value = macros_.Expand(macro);
       entry.defaults.push_back(
-          {.value = value ? AddText(Op::kText, *value) : AddText(Op::kMacro, fmt::format("$({})", name.text)),
-           .line = state.lines.number()});
+          {.value = value ? expressions_.AddText(Op::kText, *value) : expressions_.AddText(Op::kMacro, macro),
+           .line = line});
     }
   }
 
-  /// False when the word is no attribute.
-  bool Attribute(State& state, std::string_view word, Lexer& lexer) {
+  /// Reads an attribute; false when the word is none.
+  bool IsAttribute(State& state, std::string_view word, Lexer& lexer) {
     static constexpr std::string_view kKnown[] = {
         "bool",     "boolean", "tristate", "int",     "hex",    "string",      "def_bool", "def_tristate",
         "prompt",   "default", "depends",  "select",  "imply",  "range",       "help",     "---help---",
@@ -395,36 +195,38 @@ class Reader {
       }
       return true;
     }
-    Entry& entry = model_.entries[state.current];
+    Note(state, Attribute(state, word, lexer, model_.entries[state.current]));
+    return true;
+  }
+
+  Result<> Attribute(State& state, std::string_view word, Lexer& lexer, Entry& entry) {
+    const unsigned line = state.lines.number();
     if (const auto type = TypeOf(word)) {
       if (entry.type == Type::kUnknown) entry.type = *type;
-      if (word.starts_with("def_"))
-        DefaultAttribute(state, lexer, entry);
-      else if (lexer.peek().kind != TokenKind::kEnd)
-        Prompt(state, lexer, entry);
+      if (word.starts_with("def_")) return Default(lexer, entry, line);
+      if (lexer.peek().kind != TokenKind::kEnd) return Prompt(lexer, entry);
     } else if (word == "prompt") {
-      Prompt(state, lexer, entry);
+      return Prompt(lexer, entry);
     } else if (word == "default") {
-      DefaultAttribute(state, lexer, entry);
+      return Default(lexer, entry, line);
     } else if (word == "depends") {
-      Depends(state, lexer, entry);
+      return Depends(lexer, entry, line);
     } else if (word == "select" || word == "enable" || word == "imply") {
-      SelectAttribute(state, lexer, entry, word == "imply");
+      return Select(lexer, entry, line, word == "imply");
     } else if (word == "range") {
-      RangeAttribute(state, lexer, entry);
+      return Range(lexer, entry);
     } else if (word == "visible") {
-      if (lexer.peek().text == "if") lexer.Take();
-      if (const auto expr = Expression(state, lexer)) entry.visible = And(entry.visible, *expr);
+      return Visible(lexer, entry);
     } else if (word == "optional") {
       entry.optional = true;
     } else if (word == "option") {
-      Option(state, lexer, entry);
+      Option(lexer, entry, line);
     } else if (word == "modules") {
       if (entry.symbol != kNone) model_.modules = entry.symbol;
     } else if (word != "transitional") {
       Help(state, entry);
     }
-    return true;
+    return {};
   }
 
   // ---- Blocks ----
@@ -461,21 +263,25 @@ class Reader {
     state.blocks.pop_back();
   }
 
-  void Config(State& state, Lexer& lexer) {
-    const Token token = lexer.Take();
-    std::optional<std::string> name;
-    if (token.kind == TokenKind::kWord)
-      name = token.has_macro ? macros_.Expand(token.text) : std::string(token.text);
+  Result<> Config(State& state, Lexer& lexer) {
+    const auto symbol = expressions_.SymbolOf(lexer.Take());
     const EntryId id = Push(state, Entry::Kind::kConfig);
-    if (!name || !IsSymbolName(*name)) {
-      Problem(state, "a symbol's name is missing");
+    if (!symbol) {
       model_.entries[id].kind = Entry::Kind::kComment;
-      return;
+      return MakeError(ErrorCode::kCorrupt, "a symbol's name is missing");
     }
-    const SymbolId symbol = SymbolOf(token.has_macro ? Keep(*name) : Stable(token.text));
-    model_.entries[id].symbol = symbol;
-    model_.symbols[symbol].entries.push_back(id);
-    End(state, lexer);
+    model_.entries[id].symbol = *symbol;
+    model_.symbols[*symbol].entries.push_back(id);
+    return ExpressionReader::End(lexer);
+  }
+
+  Result<> If(State& state, Lexer& lexer) {
+    const EntryId id = Push(state, Entry::Kind::kIf);
+    model_.entries[id].depends_line = state.lines.number();
+    Open(state, id);
+    state.current = kNone;
+    model_.entries[id].depends = KILN_TRY(expressions_.Read(lexer));
+    return ExpressionReader::End(lexer);
   }
 
   Result<> Source(State& state, Lexer& lexer, std::string_view word) {
@@ -518,7 +324,7 @@ class Reader {
   /// False when the word begins no statement.
   Result<bool> Statement(State& state, std::string_view word, Lexer& lexer) {
     if (word == "config" || word == "menuconfig") {
-      Config(state, lexer);
+      Note(state, Config(state, lexer));
     } else if (word == "menu" || word == "mainmenu") {
       const EntryId id = Push(state, Entry::Kind::kMenu);
       if (word == "mainmenu") {
@@ -526,19 +332,14 @@ class Reader {
         state.current = kNone;
         return true;
       }
-      Prompt(state, lexer, model_.entries[id]);
+      Note(state, Prompt(lexer, model_.entries[id]));
       Open(state, id);
     } else if (word == "if") {
-      const EntryId id = Push(state, Entry::Kind::kIf);
-      if (const auto expr = Expression(state, lexer)) model_.entries[id].depends = *expr;
-      model_.entries[id].depends_line = state.lines.number();
-      End(state, lexer);
-      Open(state, id);
-      state.current = kNone;
+      Note(state, If(state, lexer));
     } else if (word == "choice") {
       Open(state, Push(state, Entry::Kind::kChoice));
     } else if (word == "comment") {
-      Prompt(state, lexer, model_.entries[Push(state, Entry::Kind::kComment)]);
+      Note(state, Prompt(lexer, model_.entries[Push(state, Entry::Kind::kComment)]));
     } else if (word == "endmenu") {
       Close(state, Entry::Kind::kMenu, word);
     } else if (word == "endif") {
@@ -580,7 +381,7 @@ class Reader {
     const Token token = lexer.Take();
     if (token.kind == TokenKind::kWord && token.has_macro && lexer.peek().kind == TokenKind::kEnd) return {};
     if (token.kind == TokenKind::kWord) {
-      if (Attribute(state, token.text, lexer)) return {};
+      if (IsAttribute(state, token.text, lexer)) return {};
       const bool known = KILN_TRY(Statement(state, token.text, lexer));
       if (known) return {};
     }
@@ -594,7 +395,7 @@ class Reader {
       if (outer != nullptr) Problem(*outer, fmt::format("{} is being read already", Printable(path)));
       return {};
     }
-    if (read_files_ >= kMaxFiles || bytes_ > kMaxTotalBytes || too_much_)
+    if (read_files_ >= kMaxFiles || bytes_ > kMaxTotalBytes || expressions_.too_much())
       return MakeError(ErrorCode::kCorrupt, "{}: more Kconfig files than a kernel has", Printable(path))
           .Hint("is this the top of a kernel tree?");
     auto text = files_.Read(options_.tree + "/" + path, kMaxFileBytes);
@@ -607,17 +408,18 @@ class Reader {
     bytes_ += text->size();
     if (outer != nullptr) model_.files.push_back(path);
     model_.sources.push_back(std::make_unique<const std::string>(*std::move(text)));
-    source_of_file_.push_back(model_.sources.size() - 1);
+    const std::string& source = *model_.sources.back();
     open_.push_back(path);
     State state{.file = static_cast<uint32_t>(model_.files.size() - 1),
-                .lines = LineReader(*model_.sources.back()),
+                .lines = LineReader(source),
                 .outer = outer == nullptr ? 0 : outer->Block()};
     const size_t outer_blocks = outer == nullptr ? 0 : outer->blocks.size();
     block_depth_ += outer_blocks;
     std::string_view line;
     while (state.lines.Next(line)) {
+      expressions_.SetSource(source);  // A `source` in the line before has read another one.
       KILN_TRY(Line(state, line));
-      if (too_much_ || too_deep_)
+      if (expressions_.too_much() || too_deep_)
         return MakeError(ErrorCode::kCorrupt, "{}: {}", model_.Where(state.file, state.lines.number()),
                          too_deep_ ? "menus are nested too deeply" : "more expressions than a kernel has");
     }
@@ -626,7 +428,6 @@ class Reader {
                                  model_.Where(model_.entries[state.blocks.back()].place)));
     block_depth_ -= outer_blocks;
     open_.pop_back();
-    source_of_file_.pop_back();
     return {};
   }
 
@@ -643,20 +444,15 @@ class Reader {
     if (model_.modules == kNone) model_.modules = model_.Find("MODULES");
   }
 
-  static constexpr size_t kMaxChain = 500;
-
   const Files& files_;
   const ReadOptions& options_;
   Macros macros_;
   Model model_;
+  ExpressionReader expressions_{model_, macros_};
   std::vector<std::string> open_;
-  std::vector<size_t> source_of_file_;
-  ExprId constants_[3] = {kNone, kNone, kNone};
   size_t block_depth_ = 0;
   size_t read_files_ = 0;
   size_t bytes_ = 0;
-  size_t chain_ = 0;
-  bool too_much_ = false;
   bool too_deep_ = false;
 };
 
