@@ -137,6 +137,8 @@ TEST(RunRequest, EveryFlagArrives) {
                                 "5m",
                                 "--boot-timeout",
                                 "90",
+                                "--hang-timeout",
+                                "2m",
                                 "--user",
                                 "root",
                                 "--env",
@@ -172,6 +174,7 @@ TEST(RunRequest, EveryFlagArrives) {
   EXPECT_THAT(request->modules, ElementsAre("loop"));
   EXPECT_EQ(request->timeout, std::chrono::minutes(5));
   EXPECT_EQ(request->boot_timeout, std::chrono::seconds(90));
+  EXPECT_EQ(request->hang_timeout, std::chrono::minutes(2));
   EXPECT_EQ(request->user, "root");
   EXPECT_THAT(request->environment_pass, ElementsAre("CC"));
   EXPECT_THAT(request->environment_set, ElementsAre(std::pair<std::string, std::string>("A", "b=c")));

@@ -85,6 +85,7 @@ Result<run::Request> MachineRequest(const config::Settings& settings, const std:
   }
   request.timeout = settings.Time("timeout");
   request.boot_timeout = settings.Time("boot_timeout");
+  request.hang_timeout = settings.Time("hang_timeout");
   request.expect_crash = settings.Text("expect_crash").value_or("");
   request.ignore_crashes = settings.List("ignore_crash");
   if (const auto list = settings.Text("crash_allowlist"); list && !list->empty()) {

@@ -99,7 +99,7 @@ Result<QemuFeatures> ParseIntrospection(std::string_view output, Arch arch) {
   }
   if (!greeted)
     return MakeError(ErrorCode::kUnsupported, "it does not speak QMP: \"{}\"",
-                     Printable(output.substr(0, 80)));
+                     Printable(Trim(output.substr(0, 80))));
   for (const std::string_view command : kIntrospection)
     if (!answers.contains(std::string(command)))
       return MakeError(ErrorCode::kUnsupported, "QEMU did not answer {}: it is too old, or it died", command);

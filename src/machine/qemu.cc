@@ -95,11 +95,11 @@ Result<QemuFeatures> ProbeQemu(sys::Spawner& spawner, const std::string& path, A
   const sys::Command command{.argv = {path, "-machine", "none", "-nodefaults", "-no-user-config", "-display",
                                       "none", "-S", "-qmp", "stdio"}};
   auto captured = spawner.Run(command, IntrospectionRequest(), {.timeout = kProbeLimit});
-  if (!captured) return std::move(captured).error().Context(fmt::format("asking {} what it can do", path));
+  if (!captured) return std::move(captured).error().Context("asking it what it can do");
   if (captured->status.ok())
-    return KILN_TRY(ParseIntrospection(captured->output, arch), "asking {} what it can do", path);
+    return KILN_TRY(ParseIntrospection(captured->output, arch), "asking it what it can do");
   const auto lines = SplitLines(captured->errors);
-  return MakeError(ErrorCode::kUnavailable, "{} ended with {} when asked what it can do{}", path,
+  return MakeError(ErrorCode::kUnavailable, "it ended with {} when asked what it can do{}",
                    captured->status.Text(),
                    lines.empty() ? "" : ": " + Printable(lines.front().substr(0, 200)))
       .Hint(fmt::format("run it by hand: {}", ShellJoin(command.argv)));

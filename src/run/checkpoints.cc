@@ -125,6 +125,7 @@ Result<Request> RequestFromCheckpoint(const Request& asked, store::Cache& checkp
   request.environment_set = asked.environment_set;
   request.timeout = asked.timeout;
   request.boot_timeout = asked.boot_timeout;
+  request.hang_timeout = asked.hang_timeout;
   request.keep_bundle = asked.keep_bundle;
   return request;
 }

@@ -82,8 +82,9 @@ std::string EndOfQemu(const vm::QemuEnd& end) {
 
 Judgement JudgeLinkLost(const Progress& seen, const Error& error) {
   if (seen.panicked) return JudgeCrash(seen);
-  // Nobody can tell whether the kernel is well. One that spoke nonsense did come up.
-  const bool booted = seen.command_started || error.code() == ErrorCode::kCorrupt;
+  // Nobody can tell whether the kernel is well. One that spoke nonsense or another protocol did come up.
+  const bool booted =
+      seen.command_started || error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kUnsupported;
   return {booted ? Verdict::kInfra : Verdict::kNoBoot,
           fmt::format("lost the agent in the guest: {}", error.Text())};
 }

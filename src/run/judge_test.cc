@@ -69,6 +69,7 @@ TEST(Judge, ALostAgent) {
   EXPECT_EQ(JudgeLinkLost({}, broken).verdict, Verdict::kNoBoot);
   EXPECT_EQ(JudgeLinkLost({.command_started = true}, broken).verdict, Verdict::kInfra);
   EXPECT_EQ(JudgeLinkLost({}, MakeError(ErrorCode::kCorrupt, "a frame of 4 GiB")).verdict, Verdict::kInfra);
+  EXPECT_EQ(JudgeLinkLost({}, MakeError(ErrorCode::kUnsupported, "protocol 9")).verdict, Verdict::kInfra);
   EXPECT_EQ(JudgeLinkLost({.panicked = true}, broken).verdict, Verdict::kCrash);
 }
 

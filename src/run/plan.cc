@@ -133,7 +133,8 @@ class Planner {
     plan_.boot_limit =
         request_.boot_timeout.value_or(machine::ScaledDeadline(kBootLimit, choice.accelerator));
     plan_.wake_limit = machine::ScaledDeadline(kWakeLimit, choice.accelerator);
-    plan_.hang_limit = machine::ScaledDeadline(kHangLimit, choice.accelerator);
+    plan_.hang_limit =
+        request_.hang_timeout.value_or(machine::ScaledDeadline(kHangLimit, choice.accelerator));
     plan_.command_limit = request_.timeout;
     return {};
   }

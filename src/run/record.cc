@@ -96,6 +96,7 @@ json ToJson(const Request& request) {
           {"environment_set", std::move(set)},
           {"timeout_ns", Nanoseconds(request.timeout)},
           {"boot_timeout_ns", Nanoseconds(request.boot_timeout)},
+          {"hang_timeout_ns", Nanoseconds(request.hang_timeout)},
           {"checkpoint", request.checkpoint},
           {"from", request.from},
           {"expect_crash", Text(request.expect_crash)},
@@ -135,6 +136,7 @@ Result<Request> RequestFromJson(const json& object) {
   reader.Read("environment_set", request.environment_set);
   reader.Read("timeout_ns", request.timeout);
   reader.Read("boot_timeout_ns", request.boot_timeout);
+  reader.Read("hang_timeout_ns", request.hang_timeout);
   reader.Read("checkpoint", request.checkpoint);
   reader.Read("from", request.from);
   reader.Read("expect_crash", request.expect_crash);

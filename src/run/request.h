@@ -55,6 +55,7 @@ struct Request {
 
   std::optional<Duration> timeout;       ///< Of the command; not scaled: the user said it.
   std::optional<Duration> boot_timeout;  ///< Scaled by the accelerator's speed when not given.
+  std::optional<Duration> hang_timeout;  ///< Likewise.
   std::string expect_crash;                 ///< `--expect-crash`, run/crash_policy.h; empty: none.
   std::vector<std::string> ignore_crashes;  ///< `--ignore-crash` and the allowlist.
   bool verbose = false;                  ///< Every kernel message on the screen.

@@ -304,7 +304,7 @@ class Session final : public console::RecordSink {
   // The guest hangs when it answers nothing for a whole limit, although it was asked; a guest that is busy
   // with output still speaks.
   void SchedulePing() {
-    ping_timer_ = world_.loop.After(kPingEvery, [this] {
+    ping_timer_ = world_.loop.After(std::min(kPingEvery, plan_.hang_limit / 2), [this] {
       const TimePoint now = world_.clock.Now();
       if (link_->bytes_received() != heard_ || !asked_at_) {
         heard_ = link_->bytes_received();
