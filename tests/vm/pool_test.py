@@ -2,12 +2,17 @@
 import glob
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 
 from guest_tests import GuestTest, main
+
+
+KILLS = int(os.environ.get("KILN_TEST_KILLS", "6"))
+LOANS = int(os.environ.get("KILN_TEST_LOANS", "20"))
 
 
 class Pool(GuestTest):
@@ -161,6 +166,51 @@ class Faults(Pool):
         self.wait_until(lambda: [c["pid"] for c in self.status()["machines"][0]["clones"]
                                  if c["state"] == "waiting" and c["pid"] != clone["pid"]])
         self.assert_passes(self.run_kiln("--", "true"))
+
+    def test_anybody_is_killed_at_any_moment(self):
+        """The run, the machine that it borrows or a waiting one, while machines come and go."""
+        self.start_pool("--size", "2")
+        begun = time.monotonic()
+        self.assert_passes(self.run_kiln("--", "true"))
+        whole = time.monotonic() - begun
+        chance = random.Random(KILLS)
+        for number in range(KILLS):
+            process = self.start(self.command("--", "sh", "-c", "echo begun; echo done"))
+            time.sleep(chance.random() * 2 * whole)
+            victims = self.qemus() + ([process.pid] if process.poll() is None else [])
+            if victims:
+                victim = chance.choice(victims)
+                try:
+                    os.kill(victim, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            done = self.finish(process)
+            # Killed, ended well before, or told that its machine was.
+            self.assertIn(done.returncode, (-signal.SIGKILL, 0, 253), self.words(done))
+            if done.returncode == 0:
+                self.assertEqual(done.stdout, b"begun\ndone\n")
+            self.assert_passes(self.run_kiln("--", "echo", str(number)), f"{number}\n")
+        self.wait_for_clone()
+        status = self.status()["machines"][0]
+        self.assertEqual((status["lent"], len(self.qemus()) <= 2), (0, True), status)
+
+    def test_many_loans_leave_the_service_as_it_was(self):
+        service = self.start_pool("--size", "2")["pid"]
+
+        def held():
+            text = open(f"/proc/{service}/status").read()
+            return len(os.listdir(f"/proc/{service}/fd")), int(text.split("VmRSS:")[1].split()[0])
+
+        for _ in range(3):
+            self.assert_passes(self.run_kiln("--", "true"))
+        self.wait_until(lambda: self.status()["machines"][0]["waiting"] == 2)
+        descriptors, memory = held()
+        for number in range(LOANS):
+            self.assert_passes(self.run_kiln("--", "echo", str(number)), f"{number}\n")
+        self.wait_until(lambda: self.status()["machines"][0]["waiting"] == 2)
+        after = held()
+        self.assertLess(after[0], descriptors + 5)
+        self.assertLess(after[1], memory + 4096, "KiB of the service")
 
     def test_a_stuck_service_costs_little_and_harms_nothing(self):
         service = self.start_pool("--size", "1")["pid"]
