@@ -279,6 +279,7 @@ TEST(Text, TablesAlignByCharacters) {
   const auto terminal = Plain(fd);
   EXPECT_EQ(Table(terminal, {{{"é"}, {"b"}}, {{"long"}, {"c"}}}), "é     b\nlong  c\n");
   EXPECT_EQ(Table(terminal, {{{"a"}, {""}}}), "a\n");
+  EXPECT_EQ(Table(terminal, {{{"a\nb"}, {"c\td"}}}), "a\\nb  c\\td\n");
 }
 
 TEST(Outcome, AFailedCommandHasSaidWhyAFaultHasNot) {

@@ -117,8 +117,11 @@ std::string Wrap(std::string_view text, size_t width, size_t indent) {
   return out;
 }
 
-std::string Table(const Terminal& terminal, const std::vector<std::vector<Cell>>& rows) {
+std::string Table(const Terminal& terminal, std::vector<std::vector<Cell>> rows) {
   std::vector<size_t> widths;
+  // A path may hold a newline; a row is a line.
+  for (auto& row : rows)
+    for (auto& cell : row) cell.text = ReplaceAll(ReplaceAll(cell.text, "\n", "\\n"), "\t", "\\t");
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Columns(row[i].text));

@@ -84,11 +84,12 @@ std::string Ago(WallTime then, WallTime now);
 /// Columns that the text takes: UTF-8 characters, one each.
 size_t Columns(std::string_view text);
 
-/// Rows of cells, in columns as wide as their widest cell; the last column may be cut to fit `width`.
+/// Rows of cells, a line each whatever is in them, in columns as wide as their widest cell; the last column
+/// may be cut to fit the terminal.
 struct Cell {
   std::string text;
   Style style = Style::kPlain;
 };
-std::string Table(const Terminal& terminal, const std::vector<std::vector<Cell>>& rows);
+std::string Table(const Terminal& terminal, std::vector<std::vector<Cell>> rows);
 
 }  // namespace kiln::cli
