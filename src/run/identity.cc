@@ -35,6 +35,11 @@ Identity MakeIdentity(std::string_view random, std::string_view hostname) {
           .generation_id = Uuid(std::string(random.substr(12, 16)))};
 }
 
+void ForgetIdentity(machine::Machine& machine) {
+  machine.network.mac.clear();
+  if (machine.generation_id) machine.generation_id = "00000000-0000-0000-0000-000000000000";
+}
+
 std::string RandomBytes(size_t count) {
   std::string bytes(count, '\0');
   size_t have = 0;

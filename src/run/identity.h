@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "machine/machine.h"
+
 namespace kiln::run {
 
 /// What makes one guest another than its sisters from the same template.
@@ -15,6 +17,9 @@ struct Identity {
 
 /// `random` are 32 bytes or more of the host's random generator; `hostname` may be empty.
 Identity MakeIdentity(std::string_view random, std::string_view hostname);
+
+/// Puts a nobody's identity in place of the machine's own, so that sisters are the same.
+void ForgetIdentity(machine::Machine& machine);
 
 /// So many bytes of the host's random generator.
 std::string RandomBytes(size_t count);

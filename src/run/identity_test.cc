@@ -28,5 +28,22 @@ TEST(Identity, NoTwoAreAlike) {
   EXPECT_THAT(one.hostname, MatchesRegex("kiln-[0-9a-f]{6}"));
 }
 
+TEST(Identity, SistersAreTheSameOnceItIsForgotten) {
+  machine::Machine one;
+  machine::Machine two;
+  one.network.mac = "52:54:00:00:00:01";
+  two.network.mac = "52:54:00:00:00:02";
+  one.generation_id = "11111111-2222-3333-4444-555555555555";
+  two.generation_id = "21111111-2222-3333-4444-555555555555";
+  ForgetIdentity(one);
+  ForgetIdentity(two);
+  EXPECT_EQ(one.network.mac, two.network.mac);
+  EXPECT_EQ(one.generation_id, two.generation_id);
+  EXPECT_TRUE(one.generation_id.has_value()) << "the device stays";
+  machine::Machine without;
+  ForgetIdentity(without);
+  EXPECT_FALSE(without.generation_id.has_value());
+}
+
 }  // namespace
 }  // namespace kiln::run

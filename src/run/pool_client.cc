@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "run/identity.h"
 #include "run/pool_message.h"
 #include "store/hasher.h"
 #include "sys/files.h"
@@ -100,8 +101,7 @@ Result<std::string> PoolKey(const Plan& plan, const FrozenMachine& frozen) {
   hasher.Add("template", frozen.key);
   machine::Machine machine = CloneMachine(plan, frozen);
   machine.disks.clear();
-  machine.network.mac.clear();
-  if (machine.generation_id) machine.generation_id = "00000000-0000-0000-0000-000000000000";
+  ForgetIdentity(machine);
   const auto arguments = KILN_TRY(vm::QemuProcess::Arguments(plan.qemu, machine, plan.features));
   for (const auto& argument : arguments) hasher.Add("argument", argument);
   return hasher.Hex();

@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "machine/arguments.h"
+#include "run/identity.h"
 #include "run/setup.h"
 #include "store/hasher.h"
 #include "sys/files.h"
@@ -107,8 +108,7 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks) {
   if (disks == DiskUse::kPluggedIn) shape.disks.clear();
   for (auto& disk : shape.disks) disk = machine::Disk{.path = "/disk", .read_only = disk.read_only};
   shape.network.forwards.clear();
-  shape.network.mac.clear();
-  if (shape.generation_id) shape.generation_id = "00000000-0000-0000-0000-000000000000";
+  ForgetIdentity(shape);
   store::Hasher hasher;
   hasher.Add("template", kSchema);
   for (const auto& argument : KILN_TRY(machine::QemuArguments(shape, plan.features, {}))) {

@@ -190,9 +190,7 @@ class Faults(Pool):
             if done.returncode == 0:
                 self.assertEqual(done.stdout, b"begun\ndone\n")
             self.assert_passes(self.run_kiln("--", "echo", str(number)), f"{number}\n")
-        self.wait_for_clone()
-        status = self.status()["machines"][0]
-        self.assertEqual((status["lent"], len(self.qemus()) <= 2), (0, True), status)
+        self.wait_until(lambda: self.status()["machines"][0]["lent"] == 0 and len(self.qemus()) == 2)
 
     def test_many_loans_leave_the_service_as_it_was(self):
         service = self.start_pool("--size", "2")["pid"]
