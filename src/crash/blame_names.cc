@@ -54,7 +54,7 @@ constexpr std::string_view kMemory[] = {
     "copy_from_iter*", "_copy_from_iter*", "*copy_from_user*", "copy_page_from_iter*",
     "copy_page_to_iter*", "copy_to_iter*", "*copy_to_iter*", "*copy_to_user*", "*copy_user*",
     "*_copy_user*", "copyin*", "copyout*", "csum_partial*", "_find_first*", "find_first_bit*",
-    "_find_next*", "find_next_bit*", "__get_user*", "instrument_*", "kstrto*", "memchr*", "memcmp",
+    "_find_next*", "find_next_bit*", "__get_user*", "instrument_*", "kstrto*", "Ldiv0*", "memchr*", "memcmp",
     "memcpy*", "__memcpy*", "memmove*", "__memmove*", "memscan", "memset*", "__memset*", "memzero*",
     "__pi_*", "__put_user*", "raw_copy*", "__raw_copy*", "read_word_at_a_time", "rep_movs*", "rep_stos*",
     "set_bit", "sized_str*", "strcasecmp", "strcat", "strchr*", "strcmp", "strcpy", "strcspn", "strlcat",
@@ -65,7 +65,7 @@ constexpr std::string_view kMemory[] = {
 constexpr std::string_view kAllocator[] = {
     "alloc_debug_processing", "alloc_from_pcs", "__alloc_frozen*", "alloc_frozen*", "alloc_page*",
     "__alloc_pages*", "*alloc_pages*", "__alloc_percpu*", "alloc_slab_page", "allocate_slab",
-    "cache_alloc*", "____cache_alloc*", "cache_free*", "___cache_free", "__cache_free*", "cache_grow*",
+    "cache_alloc*", "____cache_alloc*", "check_bytes_and_report", "check_object", "check_slab", "cache_free*", "___cache_free", "__cache_free*", "cache_grow*",
     "create_object", "delete_object*", "devm_k*", "discard_slab", "dma_alloc*", "__do_kmalloc*",
     "__do_krealloc*", "do_slab_free", "fallback_alloc", "*folio_alloc*", "folio_alloc*", "__folio_alloc*",
     "free_debug_processing", "free_frozen_page*", "free_large_kmalloc", "__free_one_page", "free_pages*",
