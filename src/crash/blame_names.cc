@@ -8,7 +8,7 @@ namespace {
 // clang-format off
 // Printing, dumping, warning and dying; what panics on behalf of others.
 constexpr std::string_view kPrint[] = {
-    "arch_stack_walk*", "asan.module_*", "assertfail", "assfail", "bad_page", "brk_handler", "__bug*",
+    "arch_stack_walk*", "asan.module_*", "*assertfail", "assfail", "bad_page", "brk_handler", "__bug*",
     "c_backtrace", "call_break_hook", "crash_kexec*", "__crash_kexec", "crc_*", "crc16*", "crc32*",
     "__crc32*", "crc8", "crng_*backtrace", "debug_print_object", "describe_address", "_dev_*", "die",
     "__die*", "die_*", "do_debug_exception", "dump_backtrace*", "dump_page", "__dump_page*",
@@ -36,12 +36,12 @@ constexpr std::string_view kFaultEntry[] = {
     "do_user_addr_fault", "double_fault", "el1_*", "el1h_*", "el1t_*", "error_entry", "error_exit",
     "exc_*", "*_exc_*", "fault_*injection*", "general_protection", "handle_exception",
     "handle_page_fault", "hash__do_page_fault", "int3", "invalid_op", "irqentry_*",
-    "kernelmode_fixup_or_oops", "no_context", "notify_die", "page_fault", "page_fault_oops",
+    "kernelmode_fixup_or_oops", "mte_check_*", "no_context", "notify_die", "page_fault", "page_fault_oops",
     "pgm_check_*", "program_check_*", "__stack_chk_fail", "trace_page_fault", "vmalloc_fault"};
 
 // Sanitizers and the places where they hook in.
 constexpr std::string_view kSanitizer[] = {
-    "address_range_is_*", "*asan_*", "asan_*", "check_canary*", "check_memory_region*", "check_region*",
+    "address_range_is_*", "*asan_*", "asan_*", "check_canary*", "check_kcov_mode*", "check_memory_region*", "check_region*",
     "describe_object", "end_report", "find_report_*", "handle_overflow", "__hwasan_*", "*kasan*",
     "kcov_*", "*kcsan*", "kfence_*", "__kfence_*", "*kmsan*", "memory_is_poisoned*", "__msan_*",
     "qlink_free*", "qlist_free_all", "quarantine_*", "__sanitizer_*", "__tsan_*", "*ubsan*", "__ubsan*",

@@ -1,6 +1,6 @@
 // Every class of crash message, on every architecture, as the kernel prints it: tests/golden/crash/classes.
-// A case is "=== TITLE" ("-": no crash), then "alt TITLE", "type TYPE", "corrupted" and "# comment" lines, then
-// the log.
+// A case is "=== TITLE" ("-": no crash), then "alt TITLE", "type TYPE", "corrupted" and "# comment" lines,
+// then the log.
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -130,8 +130,8 @@ bool BehindDevice(std::string_view before) {
   return !device.empty() && device.find_first_not_of("0123456789abcdef:.-") == std::string_view::npos;
 }
 
-/// die() of every architecture counts: "Oops: 0002 [#1]", "Oops - x [#1]", "bounds: 0000 [#1]", mips "x[#1]:",
-/// s390 "x: 0005 ilc:3 [#1]". Other texts may hold such a count, too.
+/// die() of every architecture counts: "Oops: 0002 [#1]", "Oops - x [#1]", "bounds: 0000 [#1]", mips
+/// "x[#1]:", s390 "x: 0005 ilc:3 [#1]". Other texts may hold such a count, too.
 bool CountsOopses(std::string_view line) {
   const size_t at = line.find("[#");
   if (at == std::string_view::npos) return false;

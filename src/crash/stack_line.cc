@@ -138,7 +138,8 @@ bool ReadArmFrame(std::string_view text, StackLine& out) {
 }
 
 constexpr std::array<std::string_view, 11> kInstructionHeads = {
-    "RIP: ", "EIP: ", "IP: ", "pc : ", "PC is at ", "NIP [", "epc : ", "epc   : ", "NIP: ", "EIP is at ", "ERA: "};
+    "RIP: ",  "EIP: ",    "IP: ",  "pc : ",      "PC is at ", "NIP [",
+    "epc : ", "epc   : ", "NIP: ", "EIP is at ", "ERA: "};
 
 bool ReadInstruction(std::string_view text, StackLine& out) {
   if (text.starts_with(
