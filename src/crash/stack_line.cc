@@ -160,8 +160,10 @@ bool ReadInstruction(std::string_view text, StackLine& out) {
     TakeAddress(rest);
   }
   SkipBlanks(rest);
-  if (rest.size() > 9 && IsHex(rest[0]) && rest.find_first_not_of("0123456789abcdef") == 8) {
-    rest.remove_prefix(8);  // mips prints the bare address first.
+  // mips and loongarch print the bare address first.
+  const size_t digits = rest.find_first_not_of("0123456789abcdef");
+  if ((digits == 8 || digits == 16) && rest[digits] == ' ') {
+    rest.remove_prefix(digits);
     SkipBlanks(rest);
   }
   if (!ReadFunction(rest, out)) return false;
