@@ -126,6 +126,26 @@ Result<Streamed> DecompressStream(const ReadBytes& read, const WriteBytes& write
   return Streamed{*compression, in.taken(), out.total()};
 }
 
+Result<Streamed> DecompressStreams(const ReadBytes& read, const WriteBytes& write,
+                                   const DecompressOptions& options) {
+  detail::Input in(read);
+  std::optional<Streamed> all;
+  while (true) {
+    const auto compression = DetectCompression(KILN_TRY(in.Peek(kLongestMagic)));
+    if (!compression) break;
+    detail::Output out(options, write);
+    auto done = DecoderOf(*compression)(in, out);
+    auto flushed = out.Flush();
+    if (!done) return std::move(done).error();
+    if (!flushed) return std::move(flushed).error();
+    if (!all) all = Streamed{.compression = *compression};
+    all->produced += out.total();
+  }
+  if (!all) return Unknown();
+  all->consumed = in.taken();
+  return *all;
+}
+
 namespace detail {
 
 Error Truncated(Compression compression) {

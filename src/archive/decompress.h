@@ -64,4 +64,10 @@ struct Streamed {
 Result<Streamed> DecompressStream(const ReadBytes& read, const WriteBytes& write,
                                   const DecompressOptions& options = {});
 
+/// The same for all streams in a row, of whatever formats, as `gzip >> log.gz` makes them; what follows the
+/// last is ignored. `max_output` is for each. When a stream is damaged or ends early, what could be unpacked
+/// has been written before the error is given: enough for a text that a person reads.
+Result<Streamed> DecompressStreams(const ReadBytes& read, const WriteBytes& write,
+                                   const DecompressOptions& options = {});
+
 }  // namespace kiln::archive

@@ -82,13 +82,15 @@ Result<ReadCounts> ReadReports(const std::string& path, crash::CrashSink& sink, 
   RecordTee tee(detector, symbols);
   console::Reader reader(tee);
   ReadCounts counts;
-  counts.read = KILN_TRY(ReadLog(path, STDIN_FILENO, [&](std::string_view text) {
+  auto read = ReadLog(path, STDIN_FILENO, [&](std::string_view text) {
     reader.Feed(text);
     return check();
-  }));
+  });
+  // Also of a log that broke off: what it told until then counts.
   reader.Finish();
   detector.Settle();
   detector.Finish();
+  counts.read = KILN_TRY(std::move(read));
   counts.dropped = detector.dropped();
   return counts;
 }

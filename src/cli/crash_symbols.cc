@@ -19,6 +19,11 @@ Result<std::unique_ptr<CrashSymbols>> CrashSymbols::Create(const Context& contex
   for (const auto& path : parsed.All("--modules")) options.sources.modules.push_back(absolute(path));
   for (const auto& path : parsed.All("--debug-dir")) options.sources.debug_folders.push_back(absolute(path));
   options.sources.debuginfod = config::FindNonEmpty(context.environment, "DEBUGINFOD_URLS").has_value();
+  auto& server = options.sources.server_environment.emplace();
+  for (const auto& [name, value] : context.environment) server.push_back(name + "=" + value);
+  // By default a server that is silent is waited for a minute and a half.
+  if (!config::FindNonEmpty(context.environment, "DEBUGINFOD_TIMEOUT"))
+    server.emplace_back("DEBUGINFOD_TIMEOUT=10");
   if (parsed.Has("--tree")) options.sources.tree = absolute(parsed.Last("--tree"));
   options.any_kernel = parsed.Has("--any-kernel");
   std::unique_ptr<CrashSymbols> symbols(new CrashSymbols(context, std::move(options)));

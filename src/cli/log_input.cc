@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "archive/decompress.h"
@@ -16,8 +17,8 @@ namespace {
 
 constexpr size_t kPart = 256 * 1024;
 constexpr size_t kSample = 64 * 1024;
-constexpr size_t kMaxPacked = size_t{512} << 20;
-constexpr uint64_t kMaxUnpacked = uint64_t{1} << 30;
+// Nothing of it is kept, so that a log may be of any size.
+constexpr uint64_t kAnySize = uint64_t{1} << 62;
 
 void AppendUtf8(char32_t point, std::string& out) {
   const auto byte = [&](char32_t bits) { out += static_cast<char>(static_cast<unsigned char>(bits)); };
@@ -67,23 +68,28 @@ struct Sink {
   }
 };
 
-Result<> Unpack(const std::string& name, std::string_view bytes, Sink& sink) {
-  // Packed logs are often several streams in a row, as `gzip >> log.gz` makes them.
-  while (archive::DetectCompression(bytes)) {
-    auto unpacked = archive::Decompress(bytes, {.max_output = kMaxUnpacked});
-    if (!unpacked) {
-      auto error = std::move(unpacked).error();
-      const bool too_large = error.code() == ErrorCode::kUnsupported;
-      return std::move(error)
-          .Context("unpacking " + Printable(name))
-          .Hint(too_large ? "unpack it and pipe it: zcat FILE | kiln crash"
-                          : "get the file again, or unpack what can be had of it: zcat FILE | kiln crash");
-    }
-    KILN_TRY(sink.Take(unpacked->bytes));
-    bytes.remove_prefix(std::min(unpacked->consumed, bytes.size()));
-    if (unpacked->consumed == 0) break;
-  }
-  return {};
+/// Unpacks what `begin` and the rest of `fd` hold, and says how many bytes that took. Packed logs are often
+/// several streams in a row.
+Result<uint64_t> Unpack(const std::string& name, std::string_view begin, int fd, Sink& sink) {
+  std::optional<Error> refused;  // By the sink, which is no fault of the file.
+  const auto read = [&](char* buffer, size_t room) -> Result<size_t> {
+    if (begin.empty()) return sys::ReadSome(fd, buffer, room);
+    const size_t count = begin.copy(buffer, room);
+    begin.remove_prefix(count);
+    return count;
+  };
+  const auto write = [&](std::string_view bytes) -> Result<> {
+    auto taken = sink.Take(bytes);
+    if (!taken) refused = taken.error();
+    return taken;
+  };
+  auto unpacked = archive::DecompressStreams(read, write, {.max_output = kAnySize});
+  if (unpacked) return unpacked->consumed;
+  if (refused) return *std::move(refused);
+  return std::move(unpacked)
+      .error()
+      .Context("unpacking " + Printable(name))
+      .Hint("get the file again; what came before the damage has been read");
 }
 
 Result<sys::Fd> OpenLog(const std::string& path) {
@@ -187,10 +193,11 @@ Result<LogRead> ReadLog(const std::string& path, int input,
     decided = true;
     if (const auto packed = archive::DetectCompression(begin)) {
       read.packed = archive::Name(*packed);
-      begin += KILN_TRY(sys::ReadAll(fd, kMaxPacked), "reading {}", Printable(name));
-      read.bytes = begin.size();
-      KILN_TRY(Unpack(name, begin, sink));
-      break;
+      auto consumed = Unpack(name, begin, fd, sink);
+      KILN_TRY(sink.Finish());
+      read.bytes = KILN_TRY(std::move(consumed));
+      read.is_text = LooksLikeText(sink.sample);
+      return read;
     }
     KILN_TRY(sink.Take(begin));
     if (count == 0) break;

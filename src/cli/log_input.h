@@ -37,9 +37,9 @@ struct LogRead {
 };
 
 /// Hands the text of a log to `feed`, part by part: of the file `path`, or of `input` (a descriptor,
-/// borrowed) when that is "-". Plain text is streamed in constant memory, whatever its size; what is packed
-/// (archive's formats, told by content) is unpacked in memory, at most 1 GiB of it. Errors name the path and
-/// say what can be done: missing, unreadable, a folder, damaged or cut short, too large when unpacked.
+/// borrowed) when that is "-". Streamed in constant memory, whatever its size; what is packed (archive's
+/// formats, told by content) is unpacked on the way. Errors name the path and say what can be done: missing,
+/// unreadable, a folder, damaged or cut short; of the last two, what could be unpacked has been fed.
 Result<LogRead> ReadLog(const std::string& path, int input,
                         const std::function<Result<>(std::string_view)>& feed);
 

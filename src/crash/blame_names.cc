@@ -8,7 +8,7 @@ namespace {
 // clang-format off
 // Printing, dumping, warning and dying; what panics on behalf of others.
 constexpr std::string_view kPrint[] = {
-    "arch_stack_walk*", "asan.module_*", "assertfail", "assfail", "bad_page", "brk_handler", "__bug*",
+    "arch_stack_walk*", "asan.module_*", "*assertfail", "assfail", "bad_page", "brk_handler", "__bug*",
     "c_backtrace", "call_break_hook", "crash_kexec*", "__crash_kexec", "crc_*", "crc16*", "crc32*",
     "__crc32*", "crc8", "crng_*backtrace", "debug_print_object", "describe_address", "_dev_*", "die",
     "__die*", "die_*", "do_debug_exception", "dump_backtrace*", "dump_page", "__dump_page*",
@@ -36,12 +36,12 @@ constexpr std::string_view kFaultEntry[] = {
     "do_user_addr_fault", "double_fault", "el1_*", "el1h_*", "el1t_*", "error_entry", "error_exit",
     "exc_*", "*_exc_*", "fault_*injection*", "general_protection", "handle_exception",
     "handle_page_fault", "hash__do_page_fault", "int3", "invalid_op", "irqentry_*",
-    "kernelmode_fixup_or_oops", "no_context", "notify_die", "page_fault", "page_fault_oops",
+    "kernelmode_fixup_or_oops", "mte_check_*", "no_context", "notify_die", "page_fault", "page_fault_oops",
     "pgm_check_*", "program_check_*", "__stack_chk_fail", "trace_page_fault", "vmalloc_fault"};
 
 // Sanitizers and the places where they hook in.
 constexpr std::string_view kSanitizer[] = {
-    "address_range_is_*", "*asan_*", "asan_*", "check_canary*", "check_memory_region*", "check_region*",
+    "address_range_is_*", "*asan_*", "asan_*", "check_canary*", "check_kcov_mode*", "check_memory_region*", "check_region*",
     "describe_object", "end_report", "find_report_*", "handle_overflow", "__hwasan_*", "*kasan*",
     "kcov_*", "*kcsan*", "kfence_*", "__kfence_*", "*kmsan*", "memory_is_poisoned*", "__msan_*",
     "qlink_free*", "qlist_free_all", "quarantine_*", "__sanitizer_*", "__tsan_*", "*ubsan*", "__ubsan*",
@@ -54,7 +54,7 @@ constexpr std::string_view kMemory[] = {
     "copy_from_iter*", "_copy_from_iter*", "*copy_from_user*", "copy_page_from_iter*",
     "copy_page_to_iter*", "copy_to_iter*", "*copy_to_iter*", "*copy_to_user*", "*copy_user*",
     "*_copy_user*", "copyin*", "copyout*", "csum_partial*", "_find_first*", "find_first_bit*",
-    "_find_next*", "find_next_bit*", "__get_user*", "instrument_*", "kstrto*", "memchr*", "memcmp",
+    "_find_next*", "find_next_bit*", "__get_user*", "instrument_*", "kstrto*", "Ldiv0*", "memchr*", "memcmp",
     "memcpy*", "__memcpy*", "memmove*", "__memmove*", "memscan", "memset*", "__memset*", "memzero*",
     "__pi_*", "__put_user*", "raw_copy*", "__raw_copy*", "read_word_at_a_time", "rep_movs*", "rep_stos*",
     "set_bit", "sized_str*", "strcasecmp", "strcat", "strchr*", "strcmp", "strcpy", "strcspn", "strlcat",
@@ -65,7 +65,7 @@ constexpr std::string_view kMemory[] = {
 constexpr std::string_view kAllocator[] = {
     "alloc_debug_processing", "alloc_from_pcs", "__alloc_frozen*", "alloc_frozen*", "alloc_page*",
     "__alloc_pages*", "*alloc_pages*", "__alloc_percpu*", "alloc_slab_page", "allocate_slab",
-    "cache_alloc*", "____cache_alloc*", "cache_free*", "___cache_free", "__cache_free*", "cache_grow*",
+    "cache_alloc*", "____cache_alloc*", "check_bytes_and_report", "check_object", "check_slab", "cache_free*", "___cache_free", "__cache_free*", "cache_grow*",
     "create_object", "delete_object*", "devm_k*", "discard_slab", "dma_alloc*", "__do_kmalloc*",
     "__do_krealloc*", "do_slab_free", "fallback_alloc", "*folio_alloc*", "folio_alloc*", "__folio_alloc*",
     "free_debug_processing", "free_frozen_page*", "free_large_kmalloc", "__free_one_page", "free_pages*",

@@ -52,6 +52,9 @@ void Detector::OnRecord(const console::Record& record) {
   if (header != nullptr && header->kernel_only && has_prefixes_ && !record.from_kernel) header = nullptr;
   const Header* const shown = header;
   if (IsSameHeaderAgain(header, record)) header = nullptr;
+  if (header != nullptr && header->not_behind > 0 && !open_.empty() &&
+      next_sequence_ - open_.back().sequence <= header->not_behind)
+    header = nullptr;
   last_shown_ = shown;
   if (record.text.starts_with("** replaying previous printk message **")) TakeBack();
   if (const Header* reboot = SeeBoot(record); reboot != nullptr && header == nullptr) header = reboot;

@@ -49,15 +49,20 @@ struct Header {
     kInWord,         ///< Anywhere at all.
     kFront,          ///< First, behind a tag such as "watchdog: " at most.
     kFrontOrDevice,  ///< First or behind a device's name, "usb 5-1: ".
+    kDieCount,       ///< As the count of oopses that die() prints: "Oops - illegal instruction [#1]".
   };
   Place place = Place::kAnywhere;
   std::span<const MessageFormat> formats = {};
   /// Lines that hold one of these are not crashes.
   std::span<const std::string_view> ignores = {};
+  /// What the line must hold besides.
+  std::string_view with = {};
   /// Belongs to the message before it, if there is one, rather than ending it: what a trap or panic adds.
   bool continues = false;
   /// Counts only on lines of the kernel, in a log that marks those.
   bool kernel_only = false;
+  /// Counts only when no message began within so many lines before: it is a part of that one.
+  uint8_t not_behind = 0;
 };
 
 /// All headers, in the order in which they are tried on a line.

@@ -18,5 +18,8 @@ std::span<const MessageFormat> Ubsan();
 std::span<const MessageFormat> Panic();
 std::span<const MessageFormat> Other();
 std::span<const MessageFormat> Rust();
+std::span<const MessageFormat> Lockup();
+std::span<const MessageFormat> Leak();
+std::span<const MessageFormat> Die();
 
 }  // namespace kiln::crash::formats

@@ -19,6 +19,7 @@ constexpr MessageFormat kBug[] = {
     {.pattern = "KASAN: {w} in {f}{/}{Read|Write} {of size|at addr}", .title = "KASAN: {0} {2} in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kHeaderTrace, .named = 1},
     {.pattern = "KASAN: {w} in {t}{/}{Read|Write} {of size|at addr}", .title = "KASAN: {0} {2} in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kTrace},
     {.pattern = "KASAN: {w} on {$}{/}{Read|Write} of size {n}", .title = "KASAN: {0} {2}"},
+    {.pattern = "KASAN: invalid-access{/}Asynchronous ", .title = "KASAN: invalid-access in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = kTrace},
     {.pattern = "KASAN: {$}", .title = "KASAN: {0}", .corrupted = true},
     {.pattern = "KMSAN: kernel-usb-infoleak", .title = "KMSAN: kernel-usb-infoleak in {F}", .alts = {"KMSAN origin in {O}"}, .choice = kFirst, .plans = {"S", "CS"}, .stack_expected = false},
     {.pattern = "KMSAN: {^} in ", .title = "KMSAN: {0} in {F}", .alts = {"bad-access in {F}"}, .choice = kFirst, .plans = {"S", "CS"}, .stack_expected = false},
@@ -50,7 +51,10 @@ constexpr MessageFormat kBug[] = {
     {.pattern = "BUG: soft lockup", .title = "BUG: soft lockup in {F}", .alts = {"stall in {F}"}, .choice = kStall, .plans = {"ICS", "TIS", "CS"}, .skip = SkipSet::kStall},
     {.pattern = "BUG: sleeping function called from invalid context", .title = "BUG: sleeping function called from invalid context in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kSleep},
     {.pattern = "BUG: scheduling while atomic", .title = "BUG: scheduling while atomic in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kSleep},
+    {.pattern = "BUG: scheduling in a non-blocking section", .title = "BUG: scheduling in a non-blocking section in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kSleep, .type = "ATOMIC_SLEEP"},
+    {.pattern = "BUG: {assuming atomic context|assuming non migratable context} at ", .title = "BUG: {0} in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kSleep},
     {.pattern = "BUG: using {w}() in preemptible", .title = "BUG: using {0}() in preemptible code in {F}", .choice = kFirst, .plans = kTrace},
+    {.pattern = "BUG: workqueue leaked atomic, lock or RCU{/}workfn={w}", .title = "BUG: workqueue leaked atomic, lock or RCU in {0}", .choice = kNamed, .named = 0},
     {.pattern = "BUG: workqueue leaked {lock or atomic|atomic, lock or RCU}{/}last function: {w}", .title = "BUG: workqueue leaked {0} in {1}", .choice = kNamed, .named = 1},
     {.pattern = "BUG: workqueue leaked {lock or atomic|atomic, lock or RCU}", .title = "BUG: workqueue leaked {0} in {F}", .choice = kFirst, .plans = kTrace},
     {.pattern = "BUG: workqueue lockup", .title = "BUG: workqueue lockup", .stack_expected = false},
@@ -64,7 +68,8 @@ constexpr MessageFormat kBug[] = {
     {.pattern = "BUG: {*}stack guard page was hit", .title = "BUG: stack guard page was hit in {F}", .alts = {"stack-overflow in {F}"}, .choice = kStall, .plans = {"CS"}, .skip = SkipSet::kStall},
     {.pattern = "BUG: memory leak{/}unreferenced object", .title = "memory leak in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kLeak},
 
-    {.pattern = "BUG:{$}", .title = "BUG: {0}", .stack_expected = false},
+    {.pattern = "BUG: {+}", .title = "BUG: {0}", .stack_expected = false},
+    {.pattern = "BUG:{$}", .title = "BUG: {0}", .corrupted = true},
 };
 
 constexpr MessageFormat kKernelBug[] = {
@@ -79,7 +84,18 @@ constexpr MessageFormat kKernelBug[] = {
 
 // mm/slub.c, object_err() and slab_bug().
 constexpr MessageFormat kSlabBug[] = {
-    {.pattern = "): {Object already free|Redzone overwritten|Left Redzone overwritten|Right Redzone overwritten|Poison overwritten|Padding overwritten|Object padding overwritten|Freelist cycle detected|Freechain corrupt|Invalid object pointer}", .title = "BUG: {0}"},
+    {.pattern = "): Object already free", .title = "BUG: Object already free"},
+    {.pattern = "): {$}", .title = "BUG: {0} in {F}", .choice = kFirst, .plans = kTrace, .type = "MEMORY_SAFETY_BUG"},
+};
+
+// kernel/watchdog_hld.c, arch/powerpc/kernel/watchdog.c.
+constexpr MessageFormat kLockup[] = {
+    {.pattern = "hard LOCKUP", .title = "BUG: hard lockup in {F}", .alts = {"stall in {F}"}, .choice = kStall, .plans = {"ICS", "TIS", "CS"}, .skip = SkipSet::kStall},
+};
+
+// mm/kmemleak.c, as its file in debugfs has it.
+constexpr MessageFormat kLeak[] = {
+    {.pattern = "unreferenced object", .title = "memory leak in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kLeak},
 };
 // clang-format on
 
@@ -88,5 +104,7 @@ constexpr MessageFormat kSlabBug[] = {
 std::span<const MessageFormat> Bug() { return kBug; }
 std::span<const MessageFormat> KernelBug() { return kKernelBug; }
 std::span<const MessageFormat> SlabBug() { return kSlabBug; }
+std::span<const MessageFormat> Lockup() { return kLockup; }
+std::span<const MessageFormat> Leak() { return kLeak; }
 
 }  // namespace kiln::crash::formats

@@ -50,7 +50,8 @@ constexpr MessageFormat kWarning[] = {
 
     // What is left of a lockdep message of which the rest is missing.
     {.pattern = "WARNING: {possible circular locking|possible irq lock|possible recursive|inconsistent lock|suspicious RCU|lock held when} {$}", .title = "WARNING: {0} {1}", .corrupted = true},
-    {.pattern = "WARNING:{$}", .title = "WARNING: {0}", .stack_expected = false},
+    {.pattern = "WARNING: {+}", .title = "WARNING: {0}", .stack_expected = false},
+    {.pattern = "WARNING:{$}", .title = "WARNING: {0}", .corrupted = true},
 };
 
 constexpr MessageFormat kInfo[] = {
@@ -60,6 +61,7 @@ constexpr MessageFormat kInfo[] = {
     {.pattern = "INFO: possible recursive locking detected{/}is trying to acquire lock{/}at: {f}", .title = "possible deadlock in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
     {.pattern = "INFO: inconsistent lock state{/}takes:{/}at: {f}", .title = "inconsistent lock state in {F}", .choice = kFirst, .plans = kLock, .skip = SkipSet::kLockdep},
     {.pattern = "INFO: suspicious RCU usage", .title = "INFO: suspicious RCU usage in {F}", .choice = kFirst, .plans = kTrace, .skip = SkipSet::kRcu},
+    {.pattern = "INFO: rcu_tasks{*}detected stalls", .title = "INFO: rcu detected stall in {F}", .alts = {"stall in {F}"}, .choice = kStall, .plans = {"TIS", "TS", "CS"}, .skip = SkipSet::kStall},
     {.pattern = "INFO: rcu{*} stall", .title = "INFO: rcu detected stall in {F}", .alts = {"stall in {F}"}, .choice = kStall, .plans = kBusy, .skip = SkipSet::kStall},
     {.pattern = "INFO: rcu{*}detected", .title = "INFO: rcu detected stall in {F}", .alts = {"stall in {F}"}, .choice = kStall, .plans = kBusy, .skip = SkipSet::kStall},
     {.pattern = "INFO: trying to register non-static key", .title = "INFO: trying to register non-static key in {F}", .choice = kFirst, .plans = kTrace},

@@ -25,19 +25,37 @@ constexpr std::string_view kInfoIgnores[] = {
     "blocked on a mutex",          "blocked on a semaphore",
     "blocked on an rw-semaphore",  "is blocked on",
     "<writer> blocked on",         "<reader> blocked on"};
+constexpr std::string_view kBugIgnores[] = {"messages suppressed"};
+// KASAN's own message has told it; of the kmalloc caches it ends that message.
+constexpr std::string_view kSlabIgnores[] = {"kasan: bad access detected"};
+constexpr std::string_view kLockupIgnores[] = {"Kernel panic"};
 constexpr std::string_view kPanicIgnores[] = {"---[ end Kernel panic"};
 // User space's traps go by the task's name: "traps: foo[12] general protection fault ip:...".
 constexpr std::string_view kFaultIgnores[] = {"GPF could be caused by", " ip:"};
+
+// What a fault prints before it dies: the registers of the memory system, the page tables.
+constexpr uint8_t kNear = 40;
 
 std::vector<Header> MakeHeaders() {
   using enum Header::Place;
   const auto fault = formats::Fault();
   return {
       {.needle = "BUG kmalloc-", .formats = formats::SlabBug()},
+      {.needle = "BUG ",
+       .place = kFront,
+       .formats = formats::SlabBug(),
+       .ignores = kSlabIgnores,
+       .with = "ainted"},
+      {.needle = "Internal error:", .formats = fault, .continues = true},
+      {.needle = "CFI failure at ", .formats = fault},
+      {.needle = "Missing ENDBR: ", .formats = fault},
+      {.needle = "Kernel BUG [", .formats = formats::KernelBug(), .not_behind = kNear},
       {.needle = "kernel BUG", .formats = formats::KernelBug()},
       {.needle = "Kernel BUG", .formats = formats::KernelBug()},
       {.needle = "Kernel bug detected", .formats = formats::KernelBug()},
-      {.needle = "BUG:", .formats = formats::Bug()},
+      {.needle = "BUG:", .formats = formats::Bug(), .ignores = kBugIgnores},
+      {.needle = "hard LOCKUP", .place = kInWord, .formats = formats::Lockup(), .ignores = kLockupIgnores},
+      {.needle = "unreferenced object 0x", .place = kFront, .formats = formats::Leak(), .not_behind = 1},
       {.needle = "WARNING:",
        .place = kFrontOrDevice,
        .formats = formats::Warning(),
@@ -55,10 +73,11 @@ std::vector<Header> MakeHeaders() {
       {.needle = "stack segment: ", .formats = fault},
       {.needle = "PANIC: double fault", .formats = fault, .continues = true},
       {.needle = "Unhandled fault:", .formats = fault},
-      {.needle = "Internal error:", .formats = fault, .continues = true},
+      {.needle = "Unhandled prefetch abort:", .formats = fault},
       {.needle = "Alignment trap:", .formats = fault},
       {.needle = "divide error: ", .formats = fault},
       {.needle = "divide_error: ", .formats = fault},
+      {.needle = "Division by zero in kernel.", .place = kFront, .formats = fault},
       {.needle = "invalid opcode: ", .formats = fault, .continues = true},
       {.needle = "int3: ", .formats = fault},
       {.needle = "control protection fault: ", .formats = fault},
@@ -67,6 +86,9 @@ std::vector<Header> MakeHeaders() {
       {.needle = "segment not present: ", .formats = fault},
       {.needle = "UBSAN:", .formats = formats::Ubsan()},
       {.needle = "Kernel panic", .formats = formats::Panic(), .ignores = kPanicIgnores, .continues = true},
+      {.needle = "Oops", .place = kDieCount, .formats = formats::Die(), .not_behind = kNear},
+      {.needle = " ilc:", .place = kDieCount, .formats = formats::Die(), .not_behind = kNear},
+      {.needle = "[#1]", .place = kDieCount, .formats = formats::Die(), .not_behind = kNear},
       {.needle = "rust_kernel: panicked at ", .formats = formats::Rust()},
       {.needle = "unregister_netdevice: waiting for", .formats = formats::Other(), .continues = true},
       {.needle = "trusty: panic", .formats = formats::Other()},
@@ -85,7 +107,8 @@ bool IsWord(char c) {
          c == '\'' || c == '-';
 }
 
-constexpr std::string_view kTags[] = {"watchdog: ", "NMI watchdog: ", "rcu: ", "[ ", "login: ", "traps: "};
+constexpr std::string_view kTags[] = {"watchdog: ", "NMI watchdog: ", "rcu: ",     "[ ",
+                                      "login: ",    "traps: ",        "kmemleak: "};
 
 /// Nothing but a tag of the kernel's stands before the header.
 bool AtFront(std::string_view before) {
@@ -107,6 +130,26 @@ bool BehindDevice(std::string_view before) {
   return !device.empty() && device.find_first_not_of("0123456789abcdef:.-") == std::string_view::npos;
 }
 
+/// die() of every architecture counts: "Oops: 0002 [#1]", "Oops - x [#1]", "bounds: 0000 [#1]", mips
+/// "x[#1]:", s390 "x: 0005 ilc:3 [#1]". Other texts may hold such a count, too.
+bool CountsOopses(std::string_view line) {
+  const size_t at = line.find("[#");
+  if (at == std::string_view::npos) return false;
+  std::string_view before = line.substr(0, at);
+  std::string_view behind = line.substr(at + 2);
+  const size_t n = behind.find_first_not_of("0123456789");
+  if (n == 0 || n == std::string_view::npos || behind[n] != ']') return false;
+  behind.remove_prefix(n + 1);
+  if (behind == ":") return true;
+  if (!behind.empty() && behind.front() != ' ') return false;
+  if (before.starts_with("Oops") || before.find(" ilc:") != std::string_view::npos) return true;
+  if (!before.ends_with(' ')) return false;
+  before.remove_suffix(1);
+  const size_t colon = before.rfind(": ");
+  return colon != std::string_view::npos && before.size() == colon + 6 &&
+         before.find_first_not_of("0123456789abcdef", colon + 2) == std::string_view::npos;
+}
+
 bool Shows(const Header& header, std::string_view line) {
   const size_t at = line.find(header.needle);
   if (at == std::string_view::npos) return false;
@@ -123,7 +166,11 @@ bool Shows(const Header& header, std::string_view line) {
     case Header::Place::kFrontOrDevice:
       if (!AtFront(before) && !BehindDevice(before)) return false;
       break;
+    case Header::Place::kDieCount:
+      if (!CountsOopses(line)) return false;
+      break;
   }
+  if (line.find(header.with) == std::string_view::npos) return false;
   for (const auto ignore : header.ignores) {
     if (line.find(ignore) != std::string_view::npos) return false;
   }

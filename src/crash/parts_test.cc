@@ -50,6 +50,8 @@ TEST(StackLine, EveryArchitecture) {
   EXPECT_EQ(name("pc : foo+0x24/0x60 [mod]"), "foo");
   EXPECT_EQ(name("NIP [c0000000007a1b2c] foo+0x5c/0x110"), "foo");
   EXPECT_EQ(name("epc   : 80412af0 foo+0x28/0x80"), "foo");
+  EXPECT_EQ(name("epc   : ffffffff80412af0 foo+0x28/0x80"), "foo");
+  EXPECT_EQ(name("   ERA: 9000000000412af0 foo+0x28/0x80"), "foo");
   EXPECT_EQ(name("Krnl PSW : 0704c00180000000 00000000001c8a52 (foo+0x62/0x90)"), "foo");
   EXPECT_EQ(ReadStackLine("RIP: 0033:0x434e69").kind, StackLine::Kind::kOther);
   EXPECT_EQ(ReadStackLine("Call Trace:").kind, StackLine::Kind::kStart);

@@ -137,8 +137,9 @@ bool ReadArmFrame(std::string_view text, StackLine& out) {
   return ReadFunction(caller, out);
 }
 
-constexpr std::array<std::string_view, 9> kInstructionHeads = {
-    "RIP: ", "EIP: ", "IP: ", "pc : ", "PC is at ", "NIP [", "epc : ", "epc   : ", "NIP: "};
+constexpr std::array<std::string_view, 11> kInstructionHeads = {
+    "RIP: ",  "EIP: ",    "IP: ",  "pc : ",      "PC is at ", "NIP [",
+    "epc : ", "epc   : ", "NIP: ", "EIP is at ", "ERA: "};
 
 bool ReadInstruction(std::string_view text, StackLine& out) {
   if (text.starts_with(
@@ -159,8 +160,10 @@ bool ReadInstruction(std::string_view text, StackLine& out) {
     TakeAddress(rest);
   }
   SkipBlanks(rest);
-  if (rest.size() > 9 && IsHex(rest[0]) && rest.find_first_not_of("0123456789abcdef") == 8) {
-    rest.remove_prefix(8);  // mips prints the bare address first.
+  // mips and loongarch print the bare address first.
+  const size_t digits = rest.find_first_not_of("0123456789abcdef");
+  if ((digits == 8 || digits == 16) && rest[digits] == ' ') {
+    rest.remove_prefix(digits);
     SkipBlanks(rest);
   }
   if (!ReadFunction(rest, out)) return false;
@@ -202,6 +205,7 @@ StackLine::Kind ReadStart(std::string_view line) {
   }
   std::string_view text = line;
   SkipBlanks(text);
+  if (Take(text, "kmemleak: ")) SkipBlanks(text);
   if (text.empty()) return StackLine::Kind::kOther;
   if (text.starts_with("backtrace:") || text.starts_with("backtrace (crc ")) return StackLine::Kind::kStart;
   if (text.starts_with("... which became ") && text.find("-safe at:") != std::string_view::npos)
@@ -234,6 +238,7 @@ StackLine ReadStackLine(std::string_view line) {
   std::string_view text = line;
   SkipBlanks(text);
   if (text.empty()) return out;
+  if (Take(text, "kmemleak: ")) SkipBlanks(text);
   if (ReadInstruction(text, out) || ReadLockAt(text, out)) return out;
   while (text.starts_with(
       '<')) {  // "<IRQ>", "<EOI>", "<TASK>", "<NMI>" share a line with a frame in old kernels.

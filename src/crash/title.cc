@@ -169,6 +169,7 @@ std::string_view TypeOfTitle(std::string_view title) {
       {"INFO: task can't die", "HANG"},
       {"INFO: rcu detected stall", "HANG"},
       {"BUG: soft lockup", "HANG"},
+      {"BUG: hard lockup", "HANG"},
       {"BUG: workqueue lockup", "HANG"},
       {"BUG: corrupted list", "MEMORY_SAFETY_BUG"},
       {"BUG: unable to handle kernel NULL pointer dereference", "NULL-POINTER-DEREFERENCE"},

@@ -91,7 +91,14 @@ std::string ChooseHang(const std::vector<std::string>& functions) {
 std::vector<StackLine> ReadStackLines(const std::vector<std::string_view>& lines) {
   std::vector<StackLine> out;
   out.reserve(lines.size());
-  for (const auto line : lines) out.push_back(ReadStackLine(line));
+  for (const auto line : lines) {
+    StackLine read = ReadStackLine(line);
+    // arm's unwinder had no heading from 5.11 to 6.3: it shows itself first.
+    if (read.is_caller && line.find("unwind_backtrace") != std::string_view::npos &&
+        (out.empty() || out.back().kind != Kind::kStart))
+      read.kind = Kind::kStart;
+    out.push_back(read);
+  }
   return out;
 }
 

@@ -42,6 +42,11 @@ void FindModules(const std::string& folder, int depth, std::map<std::string, std
   }
 }
 
+bool IsBuildId(std::string_view text) {
+  return text.size() >= 8 && text.size() <= 128 &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 void AddIfThere(const std::string& path, std::vector<std::string>& out) {
   if (sys::IsRegularFile(path) && std::ranges::find(out, path) == out.end()) out.push_back(path);
 }
@@ -108,42 +113,55 @@ std::vector<std::string> Sources::Modules(std::string_view name, std::string_vie
   return out;
 }
 
-std::vector<std::string> Sources::DebugFiles(std::string_view path, std::string_view build_id,
-                                             std::string_view debug_link) const {
-  std::vector<std::string> out;
+std::vector<std::string> Sources::DebugFolders() const {
   std::vector<std::string> folders = options_.debug_folders;
   if (options_.system) folders.push_back(JoinPath(options_.root, "usr/lib/debug"));
-  const bool is_id =
-      build_id.size() > 2 && build_id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-  for (const std::string& folder : folders) {
-    if (is_id)
-      AddIfThere(
-          JoinPath(folder, fmt::format(".build-id/{}/{}.debug", build_id.substr(0, 2), build_id.substr(2))),
-          out);
-  }
+  return folders;
+}
+
+std::vector<std::string> Sources::WithBuildId(std::string_view build_id) const {
+  std::vector<std::string> out;
+  if (!IsBuildId(build_id)) return out;
+  for (const std::string& folder : DebugFolders())
+    AddIfThere(
+        JoinPath(folder, fmt::format(".build-id/{}/{}.debug", build_id.substr(0, 2), build_id.substr(2))),
+        out);
+  return out;
+}
+
+std::vector<std::string> Sources::DebugFiles(std::string_view path, std::string_view build_id,
+                                             std::string_view debug_link) const {
+  std::vector<std::string> out = WithBuildId(build_id);
   const std::string beside(sys::DirName(path));
   AddIfThere(std::string(path) + ".debug", out);
   if (IsPlainName(debug_link)) {
     if (debug_link != sys::BaseName(path)) AddIfThere(JoinPath(beside, debug_link), out);
     AddIfThere(JoinPath(JoinPath(beside, ".debug"), debug_link), out);
-    for (const std::string& folder : folders)
+    for (const std::string& folder : DebugFolders())
       AddIfThere(JoinPath(folder + (beside.starts_with('/') ? beside : "/" + beside), debug_link), out);
   }
   return out;
 }
 
 std::string Sources::Download(std::string_view build_id) {
-  if (!options_.debuginfod || servers_silent_ || build_id.size() < 8 ||
-      build_id.find_first_not_of("0123456789abcdef") != std::string_view::npos)
-    return {};
-  const auto ran = spawner_.Run({.argv = {"debuginfod-find", "debuginfo", std::string(build_id)}}, {},
-                                {.timeout = std::chrono::seconds(90)});
+  // A kernel's are hundreds of megabytes; a server that gives nothing at all is left much sooner, by itself.
+  constexpr auto kLongest = std::chrono::minutes(10);
+  if (!options_.debuginfod || !server_trouble_.empty() || !IsBuildId(build_id)) return {};
+  const auto ran = spawner_.Run({.argv = {"debuginfod-find", "debuginfo", std::string(build_id)},
+                                 .environment = options_.server_environment},
+                                {}, {.timeout = kLongest});
   if (!ran) {
-    servers_silent_ = true;  // Not installed, or nobody answers: once is enough.
+    server_trouble_ = "the debuginfod servers could not be asked: " + ran.error().Text();
     return {};
   }
   const std::string path(Trim(ran->output));
-  return ran->status.ok() && path.starts_with('/') && sys::IsRegularFile(path) ? path : std::string();
+  if (ran->status.ok()) return path.starts_with('/') && sys::IsRegularFile(path) ? path : std::string();
+  // "Server query failed: No such file or directory" is the answer that there is none.
+  const std::string said(Trim(ran->errors));
+  if (said.find("No such file") == std::string::npos)
+    server_trouble_ =
+        "the debuginfod servers gave nothing: " + Printable(said.empty() ? ran->status.Text() : said);
+  return {};
 }
 
 }  // namespace kiln::symbolize

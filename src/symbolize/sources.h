@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,8 @@ struct SourceOptions {
   bool system = true;                      ///< Also below `root`: usr/lib/debug, lib/modules.
   std::string root = "/";
   bool debuginfod = false;  ///< Ask servers, by the program debuginfod-find.
+  /// Its environment ("NAME=value"): which servers, for how long. Nothing inherits ours.
+  std::optional<std::vector<std::string>> server_environment;
 };
 
 /// Finds files by name and layout; opens none. Listings are kept.
@@ -35,16 +38,21 @@ class Sources {
   /// Files that may hold the debug information that `path` lacks.
   std::vector<std::string> DebugFiles(std::string_view path, std::string_view build_id,
                                       std::string_view debug_link) const;
-  /// Asks the debuginfod servers; empty when they have nothing, cannot be reached or are not asked.
+  /// Files of that build in the debug folders' .build-id/.
+  std::vector<std::string> WithBuildId(std::string_view build_id) const;
+  /// Asks the debuginfod servers, which keep what they gave in a cache of their own. Empty when they have
+  /// nothing, are not asked or cannot be asked; that last is tried once only, and why is server_trouble().
   std::string Download(std::string_view build_id);
+  const std::string& server_trouble() const { return server_trouble_; }
 
  private:
+  std::vector<std::string> DebugFolders() const;
   const std::map<std::string, std::vector<std::string>>& Listing(const std::string& folder);
 
   SourceOptions options_;
   sys::Spawner& spawner_;
   std::map<std::string, std::map<std::string, std::vector<std::string>>> listings_;  // Folder, module, files.
-  bool servers_silent_ = false;
+  std::string server_trouble_;
 };
 
 }  // namespace kiln::symbolize

@@ -104,6 +104,28 @@ TEST(PickBySize, PrefersTheSizeThatTheLogHas) {
   EXPECT_FALSE(PickBySize({}, 0x40, exact));
 }
 
+TEST(PickLastOfSection, ReachesToWhatTheLoaderPutsBehind) {
+  const auto row = [](uint64_t address, uint32_t extent, uint32_t section) {
+    return elf::SymbolIndex::SymbolRow{
+        .address = address, .size = extent, .extent = extent, .name = 0, .section = section};
+  };
+  // softdog.ko of Debian's 6.1: the kernel says softdog_fire.cold+0x21/0xeec, as its page ends there.
+  const std::string bytes = elf::SymbolIndex::Build({.is_relocatable = true},
+                                                    {{row(0x0, 0xe0, 3), "softdog_ping"},
+                                                     {row(0xe0, 0x28, 3), "softdog_fire"},
+                                                     {row(0x108, 0xa4, 9), "softdog_fire.cold"}},
+                                                    {});
+  const auto index = elf::SymbolIndex::Open(bytes);
+  ASSERT_TRUE(index);
+  const auto last = PickLastOfSection(*index, index->Named("softdog_fire.cold"), 0xeec);
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->address, 0x108U);
+  EXPECT_TRUE(PickLastOfSection(*index, index->Named("softdog_fire"), 0x34))
+      << "the next section's alignment";
+  EXPECT_FALSE(PickLastOfSection(*index, index->Named("softdog_fire"), 0x20));
+  EXPECT_FALSE(PickLastOfSection(*index, index->Named("softdog_ping"), 0x100)) << "not the last";
+}
+
 TEST(CodeBytes, OfEveryMachine) {
   const auto x86 = ReadCodeBytes("48 89 e5 <0f> 0b 66");
   ASSERT_TRUE(x86);
@@ -363,6 +385,35 @@ TEST_F(World, SourcesAreLookedForInOrder) {
               ElementsAre(root + "/usr/lib/debug/.build-id/ab/cdef.debug"));
   EXPECT_EQ(sources.Download("abcdef0123"), "");
   EXPECT_TRUE(spawner.commands.empty()) << "servers are asked only when that was wanted";
+}
+
+TEST_F(World, ServersAreAskedUntilTheyFail) {
+  const std::string got = dir_.path() + "/debuginfo";
+  ASSERT_TRUE(sys::WriteFileAtomic(got, "x"));
+  const SourceOptions options{
+      .system = false, .debuginfod = true, .server_environment = {{"DEBUGINFOD_URLS=http://x/"}}};
+  sys::FakeSpawner spawner;
+  spawner.answers["debuginfod-find"] = {.status = {}, .output = got + "\n", .errors = ""};
+  Sources sources(options, spawner);
+  EXPECT_EQ(sources.Download("0123456789abcdef"), got);
+  ASSERT_EQ(spawner.commands.size(), 1U);
+  EXPECT_THAT(spawner.commands[0].argv, ElementsAre("debuginfod-find", "debuginfo", "0123456789abcdef"));
+  EXPECT_THAT(*spawner.commands[0].environment, ElementsAre("DEBUGINFOD_URLS=http://x/"));
+  EXPECT_EQ(sources.Download("--help"), "") << "only what is a build-id";
+  EXPECT_EQ(sources.Download("../../../etc/passwd"), "");
+  EXPECT_EQ(spawner.commands.size(), 1U);
+
+  spawner.answers["debuginfod-find"] = {
+      .status = {.code = 1}, .output = "", .errors = "Server query failed: No such file or directory\n"};
+  EXPECT_EQ(sources.Download("aabbccddeeff0011"), "");
+  EXPECT_EQ(sources.server_trouble(), "") << "it has none, and may have another";
+  spawner.answers["debuginfod-find"] = {
+      .status = {.code = 1}, .output = "", .errors = "Server query failed: Connection refused\n"};
+  EXPECT_EQ(sources.Download("aabbccddeeff0011"), "");
+  EXPECT_THAT(sources.server_trouble(), HasSubstr("Connection refused"));
+  const size_t asked = spawner.commands.size();
+  EXPECT_EQ(sources.Download("aabbccddeeff0022"), "");
+  EXPECT_EQ(spawner.commands.size(), asked) << "once is enough";
 }
 
 }  // namespace

@@ -13,11 +13,17 @@ void AddOnce(std::vector<std::string>& list, std::string text) {
   if (!text.empty() && std::ranges::find(list, text) == list.end()) list.push_back(std::move(text));
 }
 
-std::string PrintedBuildId(const std::vector<Site>& sites) {
+// At the kernel's functions, or behind its version: "6.1.0 #1 <40 digits>" (lib/dump_stack.c).
+std::string PrintedBuildId(const std::vector<Site>& sites, std::string_view kernel) {
   for (const Site& site : sites) {
     if (site.module.empty() && !site.build_id.empty()) return site.build_id;
   }
-  return {};
+  const size_t blank = kernel.rfind(' ');
+  const std::string_view last =
+      blank == std::string_view::npos ? std::string_view() : kernel.substr(blank + 1);
+  const bool is_id =
+      last.size() == 40 && last.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return std::string(is_id ? last : std::string_view());
 }
 
 }  // namespace
@@ -42,6 +48,15 @@ std::optional<elf::Symbol> PickBySize(const std::vector<elf::Symbol>& symbols, u
   if (best == nullptr) return std::nullopt;
   exact = size == 0 || best_rank <= kPadding;
   return *best;
+}
+
+std::optional<elf::Symbol> PickLastOfSection(const elf::SymbolIndex& index,
+                                             const std::vector<elf::Symbol>& symbols, uint64_t size) {
+  for (const elf::Symbol& symbol : symbols) {
+    const auto next = index.At(symbol.address + symbol.extent);
+    if ((!next || next->section != symbol.section) && size > symbol.extent) return symbol;
+  }
+  return std::nullopt;
 }
 
 Result<> Symbolizer::CheckNamed() {
@@ -80,9 +95,22 @@ Object* Symbolizer::WithDebugInfo(Object* object) {
   return place->second;
 }
 
+Object* Symbolizer::OfBuild(const std::string& build_id) {
+  if (build_id.empty()) return nullptr;
+  const auto open = [&](const std::string& path) -> Object* {
+    const auto object = objects_.Open(path);
+    return object && (*object)->facts().build_id == build_id ? *object : nullptr;
+  };
+  for (const std::string& path : sources_.WithBuildId(build_id)) {
+    if (Object* found = open(path)) return found;
+  }
+  const std::string path = sources_.Download(build_id);
+  return path.empty() ? nullptr : open(path);
+}
+
 Symbolizer::Choice Symbolizer::ChooseKernel(const crash::Report& report, const LogFacts& facts,
                                             const std::vector<Site>& sites) {
-  const std::string build_id = PrintedBuildId(sites);
+  const std::string build_id = PrintedBuildId(sites, report.kernel);
   const bool named = !options_.sources.vmlinux.empty();
   Choice choice;
   for (const std::string& path : sources_.Kernels(ReleaseOf(facts, report.kernel))) {
@@ -104,10 +132,8 @@ Symbolizer::Choice Symbolizer::ChooseKernel(const crash::Report& report, const L
     choice.object = WithDebugInfo(*object);
     return choice;
   }
-  if (choice.object == nullptr && !named && !build_id.empty()) {
-    if (const std::string path = sources_.Download(build_id); !path.empty()) {
-      if (const auto object = objects_.Open(path)) choice = {.object = *object, .note = {}};
-    }
+  if (choice.object == nullptr && !named) {
+    if (Object* found = OfBuild(build_id)) choice = {.object = found, .note = {}};
   }
   return choice;
 }
@@ -135,7 +161,10 @@ Symbolizer::Choice Symbolizer::ChooseModule(const Site& site, std::string_view r
     if (choice.object == nullptr || found->facts().has_debug_info) choice = {.object = found, .note = {}};
     if (found->facts().has_debug_info) break;
   }
-  if (files.empty())
+  if (choice.object == nullptr) {
+    if (Object* found = OfBuild(site.build_id)) choice = {.object = found, .note = {}};
+  }
+  if (choice.object == nullptr && files.empty())
     choice.note =
         fmt::format("the module {} was not found; --modules DIR names where it is", Printable(site.module));
   modules_[key] = choice;
@@ -145,7 +174,15 @@ Symbolizer::Choice Symbolizer::ChooseModule(const Site& site, std::string_view r
 std::optional<Symbolizer::Target> Symbolizer::Resolve(const Site& site, Object& object, Tally& tally) const {
   ++tally.frames;
   bool exact = false;
-  const auto symbol = PickBySize(object.index().Named(site.symbol), site.size, exact);
+  const auto named = object.index().Named(site.symbol);
+  auto symbol = PickBySize(named, site.size, exact);
+  if (symbol && !exact && object.facts().is_relocatable) {
+    if (const auto last = PickLastOfSection(object.index(), named, site.size);
+        last && site.offset <= last->extent) {
+      symbol = last;
+      exact = true;
+    }
+  }
   if (!symbol) {
     ++tally.missing;
     return std::nullopt;
@@ -220,6 +257,8 @@ void Symbolizer::Symbolize(crash::Report& report, const LogFacts& facts) {
     }
     if (targets[i]) lookups[targets[i]->object].push_back(targets[i]->lookup);
   }
+  if (kernel.object == nullptr || !kernel.object->facts().has_debug_info)
+    AddOnce(report.notes, sources_.server_trouble());
   // Names and sizes that do not fit tell another kernel even where the log does not say which it is.
   const size_t bad = tally.missing + tally.resized;
   const bool other_kernel = kernel.object != nullptr && bad >= 3 && bad * 2 > tally.frames;

@@ -57,6 +57,8 @@ class Symbolizer {
   Choice ChooseKernel(const crash::Report& report, const LogFacts& facts, const std::vector<Site>& sites);
   Choice ChooseModule(const Site& site, std::string_view release);
   Object* WithDebugInfo(Object* object);
+  /// By the build-id that a log prints; null when nobody has it.
+  Object* OfBuild(const std::string& build_id);
   std::optional<Target> Resolve(const Site& site, Object& object, Tally& tally) const;
   std::optional<uint64_t> KernelOffset(const LogFacts& facts, const std::vector<Site>& sites,
                                        Object& kernel) const;
@@ -74,5 +76,11 @@ class Symbolizer {
 /// has it. The kernel counts up to the next symbol, so what a symbol says itself may be less. Nothing when
 /// there is no such name.
 std::optional<elf::Symbol> PickBySize(const std::vector<elf::Symbol>& symbols, uint64_t size, bool& exact);
+
+/// A module's sections are put one behind another when it is loaded, and the last up to the end of a page:
+/// the size that the kernel prints for the last function of a section reaches to what follows there. The
+/// first of `symbols`, all of `index`, that is such and shorter than `size`.
+std::optional<elf::Symbol> PickLastOfSection(const elf::SymbolIndex& index,
+                                             const std::vector<elf::Symbol>& symbols, uint64_t size);
 
 }  // namespace kiln::symbolize
