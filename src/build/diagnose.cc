@@ -114,6 +114,9 @@ std::optional<Diagnosis> KernelsOwn(std::string_view line) {
 }  // namespace
 
 std::string HowToInstall(const std::vector<std::string>& things, const Advice& advice) {
+  if (!advice.image.empty())
+    return fmt::format("{} must be in {}: install it there, or give another --in", Join(things, ", "),
+                       Printable(advice.image));
   std::vector<std::string> packages;
   std::vector<std::string> unknown;
   for (const auto& thing : things) {

@@ -60,5 +60,11 @@ TEST(HowToInstallTest, NamesPackagesOnce) {
   EXPECT_EQ(HowToInstall({"bc", "martian"}, kDebian), "sudo apt install bc; and install what holds martian");
 }
 
+TEST(DiagnoseTest, InAContainerTheHostsPackagesAreOfNoUse) {
+  const Advice inside{.distribution = {.family = machine::PackageFamily::kDebian}, .image = "/roots/sid"};
+  EXPECT_EQ(HowToInstall({"flex"}, inside),
+            "flex must be in /roots/sid: install it there, or give another --in");
+}
+
 }  // namespace
 }  // namespace kiln::build
