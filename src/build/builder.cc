@@ -292,11 +292,17 @@ class Builder {
   Result<bool> ConfigureOnce() {
     world_.observer.OnPhase(Phase::kConfiguring);
     loaded_ = KILN_TRY(Load(source_));
+    for (const auto& note : loaded_.notes)
+      if (std::ranges::find(outcome_.notes, note) == outcome_.notes.end()) outcome_.notes.push_back(note);
     const std::string key = ConfigureKey(listing_, loaded_, toolchain_, request_.arch, all_variables_);
     const bool reuse = folder_->configured() == key;
     if (!reuse) KILN_TRY(folder_->SetConfigured(""));
     auto configured = KILN_TRY(Configure(*folder_, loaded_, source_, std::string(arch_->source), reuse,
-                                         [&](const std::vector<std::string>& words) { return Make(words); }));
+                                         [&](const std::vector<std::string>& words) -> Result<MakeRun> {
+                                           auto run = KILN_TRY(Make(words));
+                                           NoteWarnings(run.output);  // Of a .config that can't be read.
+                                           return run;
+                                         }));
     if (configured.failed) {
       Fail("configuring", *configured.failed);
       (void)folder_->Settle(false, 0, EndedByItself(*configured.failed));
@@ -311,9 +317,11 @@ class Builder {
     build_key_ = BuildKey(listing_.hash, config_, toolchain_, request_.arch, all_variables_,
                           request_.strip_modules, parsed.BuiltIn("LOCALVERSION_AUTO") ? head_ : "");
     named_by_commit_ = parsed.BuiltIn("LOCALVERSION_AUTO");
-    if (!MayTake()) return false;
-    auto entry = KILN_TRY(cache_.Find(kernel::kBuildKind, build_key_));
-    if (!entry || !KILN_TRY(Take(*std::move(entry), build_key_))) return false;
+    auto entry = MayTake() ? KILN_TRY(cache_.Find(kernel::kBuildKind, build_key_)) : std::nullopt;
+    if (!entry || !KILN_TRY(Take(*std::move(entry), build_key_))) {
+      TellUnmet();
+      return false;
+    }
     KILN_TRY(folder_->Settle(folder_->complete(), 0));
     KILN_TRY(RememberAnswer(cache_, request_key_, build_key_, named_by_commit_ ? head_ : ""));
     return true;
@@ -334,9 +342,7 @@ class Builder {
     const size_t guess = known != 0 ? known : GuessSteps(config_);
     auto run = KILN_TRY(Make(words, fresh && guess > done_before ? guess - done_before : 0));
     outcome_.made += run.output.made();
-    outcome_.warning_count += run.output.warning_count();
-    outcome_.warnings.insert(outcome_.warnings.end(), run.output.warnings().begin(),
-                             run.output.warnings().end());
+    NoteWarnings(run.output);
     if (!run.status.ok()) {
       Fail("building", run);
       // A full disk is told as what it is.
@@ -348,6 +354,24 @@ class Builder {
     if (fresh) LearnSteps(TreeFile("steps"), config_hash, done_before + run.output.made());
     outcome_.info.config_hash = config_hash;
     return folder_->Settle(true, run.output.made());
+  }
+
+  void NoteWarnings(const MakeOutput& output) {
+    outcome_.warning_count += output.warning_count();
+    outcome_.warnings.insert(outcome_.warnings.end(), output.warnings().begin(), output.warnings().end());
+  }
+
+  // What a profile of kiln's own asks may be asked of any tree; what the user asks is told before minutes
+  // pass.
+  void TellUnmet() {
+    outcome_.info.unmet = FindUnmet(
+        loaded_, config_,
+        {.tree = source_, .arch = request_.arch, .srcarch = std::string(arch_->source), .variables = {}});
+    for (const auto& one : outcome_.info.unmet) {
+      if (one.from.starts_with("profile ")) continue;
+      world_.observer.OnNote(fmt::format("{}={} ({}) is {}{}", one.symbol, one.wanted, one.from, one.got,
+                                         one.reason.empty() ? "" : ": " + one.reason));
+    }
   }
 
   // Then it has removed what was half-made; one that was killed, or ended with its container, has not.
@@ -393,9 +417,6 @@ class Builder {
     info.objects = outcome_.made;
     info.warning_count = outcome_.warning_count;
     info.modules = has_modules_;
-    const std::string srcarch(arch_->source);
-    info.unmet = FindUnmet(loaded_, config_,
-                           {.tree = source_, .arch = request_.arch, .srcarch = srcarch, .variables = {}});
     if (commit_.empty() && !head_.empty()) {
       const auto committed = ListCommit(tree_.path, head_, world_.spawner);
       info.dirty = !committed || committed->hash != listing_.hash;

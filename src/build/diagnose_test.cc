@@ -26,6 +26,7 @@ TEST(DiagnoseTest, SaysWhatIsBehindAFailure) {
       {"BTF: .tmp_vmlinux.btf: pahole (pahole) is not available"},
       {"gcc: fatal error: Killed signal terminated program cc1", "compilation terminated."},
       {"fatal error: error writing to /tmp/x.s: No space left on device"},
+      {"make[2]: *** No rule to make target 'my_defconfig'.  Stop."},
       {"make[2]: *** No rule to make target 'debian/certs/debian-uefi-certs.pem', needed by "
        "'certs/x509_certificate_list'.  Stop."},
       {"***", "*** The source tree is not clean, please run 'make mrproper'", "*** in /s"},

@@ -73,7 +73,8 @@ TEST_F(KeepHeadersTest, BuildsWithTheSameHeadersShareThem) {
   EXPECT_EQ(*sys::ReadFile(sys::JoinPath(three, "scripts/a.h"), 100), "int b;");
   EXPECT_FALSE(sys::Exists(sys::JoinPath(one, "kernel")));
   // They outlive what they were linked from.
-  for (const auto& item : *cache_.List()) EXPECT_TRUE(cache_.Remove(item.kind, item.key));
+  const auto items = *cache_.List();
+  for (const auto& item : items) EXPECT_TRUE(cache_.Remove(item.kind, item.key));
   EXPECT_EQ(*sys::ReadFile(sys::JoinPath(two, "include/linux/a.h"), 100), "int a;");
 }
 

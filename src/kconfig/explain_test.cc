@@ -54,7 +54,7 @@ TEST(Explain, RustSaysWhoKnowsMore) {
       "config RUST_IS_AVAILABLE\n\tdef_bool n\nconfig RUST\n\tbool \"Rust\"\n\tdepends on RUST_IS_AVAILABLE\n";
   const auto model = ReadModel(files, {.tree = "/t"});
   ASSERT_TRUE(model);
-  EXPECT_THAT(Why(*model, *DotConfig::Parse(""), "RUST", "y").text, HasSubstr("kiln doctor rust"));
+  EXPECT_THAT(Why(*model, DotConfig(), "RUST", "y").text, HasSubstr("kiln doctor rust"));
 }
 
 TEST(Solve, FollowsMenusAndAlternatives) {
