@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "build/copy.h"
+#include "build/headers.h"
 #include "kernel/builds.h"
 #include "sys/files.h"
 
@@ -17,9 +18,15 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array kFiles = {
-    ".config",         "vmlinux",  "System.map",     "Module.symvers",          "modules.order",
-    "modules.builtin", "Makefile", "vmlinux-gdb.py", "modules.builtin.modinfo", "compile_commands.json"};
+constexpr std::array kFiles = {".config",
+                               "vmlinux",
+                               "System.map",
+                               "Module.symvers",
+                               "modules.order",
+                               "modules.builtin",
+                               "vmlinux-gdb.py",
+                               "modules.builtin.modinfo",
+                               "compile_commands.json"};
 // Programs and objects that building a module runs or links.
 constexpr std::array kTools = {"tools/objtool/objtool", "tools/bpf/resolve_btfids/resolve_btfids",
                                "certs/signing_key.pem", "certs/signing_key.x509"};
@@ -45,6 +52,11 @@ bool IsNoObject(std::string_view path) {
   const std::string_view name = sys::BaseName(path);
   return !name.ends_with(".o") && !name.ends_with(".cmd") && !name.ends_with(".a") &&
          !name.starts_with(".tmp");
+}
+
+// The compiled crates that a module in Rust is compiled against.
+bool IsForRustModules(std::string_view path) {
+  return path.ends_with('/') || path.ends_with(".rmeta") || path.ends_with(".so");
 }
 
 // The links that installed modules have to their build and source: the build is the entry itself.
@@ -140,6 +152,8 @@ Result<> Collect(const std::string& build_folder, const std::string& entry, cons
   KILN_TRY(CopyFolderIfThere(build_folder, entry, "include", everything));
   KILN_TRY(CopyFolderIfThere(build_folder, entry, fmt::format("arch/{}/include", arch.source), everything));
   KILN_TRY(CopyFolderIfThere(build_folder, entry, "scripts", IsNoObject));
+  KILN_TRY(CopyFolderIfThere(build_folder, entry, "rust", IsForRustModules));
+  KILN_TRY(sys::WriteFileAtomic(sys::JoinPath(entry, "Makefile"), MakefileOfBuild()));
   PointModules(entry, source);
   if (::symlink(source.c_str(), sys::JoinPath(entry, "source").c_str()) != 0 && errno != EEXIST)
     return ErrnoError(errno, "make the link {}/source", entry);

@@ -1,6 +1,7 @@
 #include "build/artifact.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "build/keep.h"
 #include "kernel/builds.h"
@@ -52,8 +53,18 @@ TEST_F(KeepTest, WhatABuildMadeIsFoundAgain) {
         "scripts/mod/modpost.o", "kernel/one.o", ".kiln/install/lib/modules/6.1.7-x/kernel/a.ko"})
     Write(std::string("out/") + name, name);
   Write("out/include/config/kernel.release", "6.1.7-x\n");
+  for (const char* name : {"Makefile", "include/linux/tiny.h", "kernel/one.c", "scripts/gdb/linux/tasks.py"})
+    Write(std::string("src/") + name, name);
+  const std::string source = sys::JoinPath(temporary_.path(), "src");
+  // Kbuild puts a link there.
+  ASSERT_TRUE(sys::MakeDirectories(out + "/scripts/gdb/linux"));
+  ASSERT_EQ(::symlink((source + "/scripts/gdb/linux/tasks.py").c_str(),
+                      (out + "/scripts/gdb/linux/tasks.py").c_str()),
+            0);
+  const auto listing = ListTree(source, nullptr, clock_.WallNow());
+  ASSERT_TRUE(listing);
   BuildInfo info = Info();
-  const auto entry = KeepBuild(cache_, *folder, *FindArch("x86_64"), "/src", info, false);
+  const auto entry = KeepBuild(cache_, *folder, *FindArch("x86_64"), {source, *listing}, info, false);
   ASSERT_TRUE(entry) << entry.error().Text();
   EXPECT_EQ(info.release, "6.1.7-x");
   for (const char* name : {".config", "vmlinux", "arch/x86/boot/bzImage", "include/generated/autoconf.h",
@@ -62,6 +73,12 @@ TEST_F(KeepTest, WhatABuildMadeIsFoundAgain) {
   EXPECT_FALSE(sys::Exists(entry->PathOf("kernel/one.o")));
   EXPECT_FALSE(sys::Exists(entry->PathOf("scripts/mod/modpost.o")));
   EXPECT_EQ(*sys::ReadLink(entry->PathOf("lib/modules/6.1.7-x/build")), "../../..");
+  // It holds when the sources go away.
+  ASSERT_TRUE(sys::RemoveTree(source));
+  for (const char* name : {"Makefile", "include/linux/tiny.h"})
+    EXPECT_EQ(*sys::ReadFile(entry->PathOf(sys::JoinPath("headers", name)), 100), name);
+  EXPECT_FALSE(sys::Exists(entry->PathOf("headers/kernel/one.c")));
+  EXPECT_EQ(*sys::ReadFile(entry->PathOf("scripts/gdb/linux/tasks.py"), 100), "scripts/gdb/linux/tasks.py");
   EXPECT_EQ(FindBuild(cache_, "aaaa")->release, "6.1.7-x");
   EXPECT_EQ(FindBuild(cache_, "last")->tree, "/src");
   EXPECT_FALSE(FindBuild(cache_, "b"));

@@ -99,13 +99,14 @@ Result<> BuildFolder::Prepare(const Listing& listing, WallTime now, Log& log) {
   return {};
 }
 
-Result<> BuildFolder::Settle(bool complete, size_t made) {
+Result<> BuildFolder::Settle(bool complete, size_t made, bool tidy) {
   if (complete) {
     KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/complete"), ""));
     KILN_TRY(sys::RemoveTree(PathOf(".kiln/made")));
   } else if (!this->complete()) {
     KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/made"), fmt::format("{}\n", this->made() + made)));
   }
+  if (!tidy) return {};
   return sys::RemoveTree(PathOf(".kiln/running"));
 }
 

@@ -26,8 +26,9 @@ class BuildFolder {
   /// writing is removed; when files changed in a way that make can't see (older times), everything is.
   /// `listing` is the tree as it is now.
   Result<> Prepare(const Listing& listing, WallTime now, Log& log);
-  /// The build has ended by itself (built, failed or stopped): nothing is half-written.
-  Result<> Settle(bool complete, size_t made);
+  /// The build has ended. `tidy`: by itself (built, failed or stopped), so that nothing is half-written;
+  /// otherwise the next one clears up first.
+  Result<> Settle(bool complete, size_t made, bool tidy = true);
   /// Everything was built once: another build is an increment.
   bool complete() const;
   /// Steps made since it was empty, while it is not complete.

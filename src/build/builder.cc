@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "base/strings.h"
 #include "build/build_folder.h"
@@ -46,11 +47,11 @@ class Builder {
 
   Result<Outcome> Run() {
     KILN_TRY(FindTree());
-    KILN_TRY(FindToolchain());
     plan_ = KILN_TRY(PlanOf(request_));
-    variables_.insert(variables_.end(), plan_.make.begin(), plan_.make.end());
     words_ = SortWords(request_.make);
-    variables_.insert(variables_.end(), words_.variables.begin(), words_.variables.end());
+    KILN_TRY(CheckWords(plan_.make, request_.arch));
+    KILN_TRY(CheckWords(words_.variables, request_.arch));
+    KILN_TRY(FindToolchain());
     KILN_TRY(ReadTree());
     KILN_TRY(MakeRequestKey());
     if (MayTake() && KILN_TRY(TakeFromCache())) return std::move(outcome_);
@@ -75,7 +76,10 @@ class Builder {
     if (arch_ == nullptr)
       return MakeError(ErrorCode::kInvalidArgument, "kiln does not build for {}", Printable(request_.arch))
           .Hint("one of " + Join(ArchNames(), ", "));
-    advice_ = {.distribution = machine::DetectDistribution(), .is_root = ::geteuid() == 0, .jobs = 1};
+    advice_ = {.distribution = machine::DetectDistribution(),
+               .is_root = ::geteuid() == 0,
+               .jobs = 1,
+               .image = request_.image};
     if (!request_.image.empty()) {
       const auto path = config::Find(world_.environment, "PATH").value_or("/usr/bin:/bin");
       container_ = KILN_TRY(
@@ -83,16 +87,18 @@ class Builder {
     }
     setup_.arch = request_.arch;
     const auto environment = MakeEnvironment(setup_, world_.environment);
-    const ToolNames names = NameTools(*arch_,
-                                      {.llvm = request_.llvm,
-                                       .cross_compile = request_.cross_compile,
-                                       .variables = SortWords(request_.make).variables},
-                                      HostMachine());
+    std::vector<std::string> given = plan_.make;
+    given.insert(given.end(), words_.variables.begin(), words_.variables.end());
+    const ToolNames names = NameTools(
+        *arch_, {.llvm = request_.llvm, .cross_compile = request_.cross_compile, .variables = given},
+        HostMachine());
     if (!container_) KILN_TRY(CheckTools(names, environment, advice_));
     toolchain_ = KILN_TRY(IdentifyToolchain(
         names, world_.spawner, [&](const sys::Command& command) { return Wrapped(command); }, environment,
-        !container_, request_.image));
+        request_.image));
     variables_ = toolchain_.variables;
+    for (const auto& variable : given)
+      if (!NamesToolchain(variable)) variables_.push_back(variable);
     for (auto& line : BuildVariables(world_.environment)) environment_variables_.push_back(std::move(line));
     return {};
   }
@@ -209,7 +215,10 @@ class Builder {
 
   std::string DefaultFolder() const {
     store::Hasher hasher;
-    hasher.Add("source", source_).Add("arch", request_.arch).Add("image", request_.image);
+    hasher.Add("source", source_)
+        .Add("arch", request_.arch)
+        .Add("image", request_.image)
+        .Add("cc", toolchain_.cc);
     for (const auto& profile : plan_.profiles) hasher.Add("profile", profile);
     if (!request_.config.empty()) hasher.Add("base", plan_.base.Text());
     for (const auto& variable : toolchain_.variables) hasher.Add("variable", variable);
@@ -218,11 +227,11 @@ class Builder {
 
   void MountAll() {
     container_->mounts = {{.path = source_, .writable = false}, {.path = folder_->path(), .writable = true}};
-    const auto home = config::Find(world_.environment, "HOME").value_or("");
-    const auto ccache =
-        config::FindNonEmpty(world_.environment, "CCACHE_DIR").value_or(home + "/.cache/ccache");
-    if (request_.ccache && sys::IsDirectory(ccache))
-      container_->mounts.push_back({.path = ccache, .writable = true});
+    container_->name =
+        fmt::format("kiln-build-{}", store::Hasher().Add("folder", folder_->path()).Hex().substr(0, 12));
+    if (request_.ccache) ShareCcache(*container_, world_.environment);
+    if (container_->engine == Engine::kBubblewrap)
+      container_->parts = PartsOfRoot(container_->image, container_->mounts);
   }
 
   Result<> SetUpMake() {
@@ -245,9 +254,13 @@ class Builder {
 
   Result<MakeRun> Make(std::vector<std::string> words, size_t expected = 0) {
     words.insert(words.begin(), words_.options.begin(), words_.options.end());
-    sys::Command command = MakeCommand(setup_, words, world_.environment);
-    return RunMake(Wrapped(command), folder_->log(), expected, world_.loop, world_.spawner, world_.interrupt,
-                   world_.observer);
+    const sys::Command command = Wrapped(MakeCommand(setup_, words, world_.environment));
+    auto run = KILN_TRY(RunMake(command, folder_->log(), expected, world_.loop, world_.spawner,
+                                world_.interrupt, world_.observer));
+    // What podman started is no child of its own.
+    if (run.interrupted && container_ && container_->engine == Engine::kPodman)
+      (void)world_.spawner.Run({.argv = DownArguments(*container_, container_->name)});
+    return run;
   }
 
   // A tree that is edited meanwhile gives a kernel of no state that there ever was; then make goes on with
@@ -279,14 +292,20 @@ class Builder {
   Result<bool> ConfigureOnce() {
     world_.observer.OnPhase(Phase::kConfiguring);
     loaded_ = KILN_TRY(Load(source_));
+    for (const auto& note : loaded_.notes)
+      if (std::ranges::find(outcome_.notes, note) == outcome_.notes.end()) outcome_.notes.push_back(note);
     const std::string key = ConfigureKey(listing_, loaded_, toolchain_, request_.arch, all_variables_);
     const bool reuse = folder_->configured() == key;
     if (!reuse) KILN_TRY(folder_->SetConfigured(""));
     auto configured = KILN_TRY(Configure(*folder_, loaded_, source_, std::string(arch_->source), reuse,
-                                         [&](const std::vector<std::string>& words) { return Make(words); }));
+                                         [&](const std::vector<std::string>& words) -> Result<MakeRun> {
+                                           auto run = KILN_TRY(Make(words));
+                                           NoteWarnings(run.output);  // Of a .config that can't be read.
+                                           return run;
+                                         }));
     if (configured.failed) {
       Fail("configuring", *configured.failed);
-      (void)folder_->Settle(false, 0);
+      (void)folder_->Settle(false, 0, EndedByItself(*configured.failed));
       return false;
     }
     if (!reuse) KILN_TRY(folder_->SetConfigured(key));
@@ -298,9 +317,11 @@ class Builder {
     build_key_ = BuildKey(listing_.hash, config_, toolchain_, request_.arch, all_variables_,
                           request_.strip_modules, parsed.BuiltIn("LOCALVERSION_AUTO") ? head_ : "");
     named_by_commit_ = parsed.BuiltIn("LOCALVERSION_AUTO");
-    if (!MayTake()) return false;
-    auto entry = KILN_TRY(cache_.Find(kernel::kBuildKind, build_key_));
-    if (!entry || !KILN_TRY(Take(*std::move(entry), build_key_))) return false;
+    auto entry = MayTake() ? KILN_TRY(cache_.Find(kernel::kBuildKind, build_key_)) : std::nullopt;
+    if (!entry || !KILN_TRY(Take(*std::move(entry), build_key_))) {
+      TellUnmet();
+      return false;
+    }
     KILN_TRY(folder_->Settle(folder_->complete(), 0));
     KILN_TRY(RememberAnswer(cache_, request_key_, build_key_, named_by_commit_ ? head_ : ""));
     return true;
@@ -321,12 +342,11 @@ class Builder {
     const size_t guess = known != 0 ? known : GuessSteps(config_);
     auto run = KILN_TRY(Make(words, fresh && guess > done_before ? guess - done_before : 0));
     outcome_.made += run.output.made();
-    outcome_.warning_count += run.output.warning_count();
-    outcome_.warnings.insert(outcome_.warnings.end(), run.output.warnings().begin(),
-                             run.output.warnings().end());
+    NoteWarnings(run.output);
     if (!run.status.ok()) {
       Fail("building", run);
-      (void)folder_->Settle(false, run.output.made());  // A full disk is told as what it is.
+      // A full disk is told as what it is.
+      (void)folder_->Settle(false, run.output.made(), EndedByItself(run));
       return {};
     }
     outcome_.targets_only = !words_.targets.empty();
@@ -334,6 +354,29 @@ class Builder {
     if (fresh) LearnSteps(TreeFile("steps"), config_hash, done_before + run.output.made());
     outcome_.info.config_hash = config_hash;
     return folder_->Settle(true, run.output.made());
+  }
+
+  void NoteWarnings(const MakeOutput& output) {
+    outcome_.warning_count += output.warning_count();
+    outcome_.warnings.insert(outcome_.warnings.end(), output.warnings().begin(), output.warnings().end());
+  }
+
+  // What a profile of kiln's own asks may be asked of any tree; what the user asks is told before minutes
+  // pass.
+  void TellUnmet() {
+    outcome_.info.unmet = FindUnmet(
+        loaded_, config_,
+        {.tree = source_, .arch = request_.arch, .srcarch = std::string(arch_->source), .variables = {}});
+    for (const auto& one : outcome_.info.unmet) {
+      if (one.from.starts_with("profile ")) continue;
+      world_.observer.OnNote(fmt::format("{}={} ({}) is {}{}", one.symbol, one.wanted, one.from, one.got,
+                                         one.reason.empty() ? "" : ": " + one.reason));
+    }
+  }
+
+  // Then it has removed what was half-made; one that was killed, or ended with its container, has not.
+  bool EndedByItself(const MakeRun& run) const {
+    return run.status.signal != SIGKILL && !(run.interrupted && container_);
   }
 
   void Fail(std::string what, const MakeRun& run) {
@@ -374,9 +417,6 @@ class Builder {
     info.objects = outcome_.made;
     info.warning_count = outcome_.warning_count;
     info.modules = has_modules_;
-    const std::string srcarch(arch_->source);
-    info.unmet = FindUnmet(loaded_, config_,
-                           {.tree = source_, .arch = request_.arch, .srcarch = srcarch, .variables = {}});
     if (commit_.empty() && !head_.empty()) {
       const auto committed = ListCommit(tree_.path, head_, world_.spawner);
       info.dirty = !committed || committed->hash != listing_.hash;
@@ -394,7 +434,8 @@ class Builder {
     }
     MakeCompileCommands(source_, folder_->path(), world_.spawner, world_.environment, outcome_.notes);
     world_.observer.OnPhase(Phase::kKeeping);
-    auto entry = KILN_TRY(KeepBuild(cache_, *folder_, *arch_, source_, info, request_.force));
+    auto entry = KILN_TRY(KeepBuild(cache_, *folder_, *arch_, {source_, commit_.empty() ? listing_ : files_},
+                                    info, request_.force));
     outcome_.folder = entry.path();
     outcome_.entry = std::make_shared<const store::CacheEntry>(std::move(entry));
     KILN_TRY(RememberAnswer(cache_, request_key_, build_key_, named_by_commit_ ? head_ : ""));

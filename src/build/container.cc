@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "base/strings.h"
 #include "sys/files.h"
 
@@ -17,14 +20,14 @@ std::vector<std::string> PodmanMounts(const Container& container) {
   return words;
 }
 
-std::vector<std::string> PodmanEnvironment(const sys::Command& command) {
-  std::vector<std::string> words;
+// Later ones win.
+std::vector<std::string> EnvironmentInside(const Container& container, const sys::Command& command) {
+  std::vector<std::string> lines;
   for (const auto& line : command.environment.value_or(std::vector<std::string>())) {
-    // The image's own programs are meant.
-    if (line.starts_with("PATH=") || line.starts_with("HOME=")) continue;
-    words.push_back("--env=" + line);
+    if (GoesInside(std::string_view(line).substr(0, line.find('=')))) lines.push_back(line);
   }
-  return words;
+  lines.insert(lines.end(), container.environment.begin(), container.environment.end());
+  return lines;
 }
 
 void Append(std::vector<std::string>& to, const std::vector<std::string>& words) {
@@ -32,8 +35,7 @@ void Append(std::vector<std::string>& to, const std::vector<std::string>& words)
 }
 
 std::vector<std::string> PodmanManner(const Container& container) {
-  std::vector<std::string> words = {"--init", "--network=none", "--security-opt=label=disable",
-                                    "--pids-limit=-1"};
+  std::vector<std::string> words = {"--network=none", "--security-opt=label=disable", "--pids-limit=-1"};
   if (container.rootless) words.emplace_back("--userns=keep-id");
   Append(words, PodmanMounts(container));
   return words;
@@ -46,12 +48,13 @@ sys::Command InPodman(const Container& container, const sys::Command& command) {
   auto& argv = outer.argv;
   if (container.running.empty()) {
     argv = {container.program, "run", "--rm", "--interactive"};
+    if (!container.name.empty()) Append(argv, {"--replace", "--name=" + container.name});
     Append(argv, PodmanManner(container));
   } else {
     argv = {container.program, "exec", "--interactive"};
   }
   if (command.share_terminal) argv.emplace_back("--tty");
-  Append(argv, PodmanEnvironment(command));
+  for (const auto& line : EnvironmentInside(container, command)) argv.push_back("--env=" + line);
   if (!command.directory.empty()) argv.push_back("--workdir=" + command.directory);
   argv.push_back(container.running.empty() ? container.image : container.running);
   Append(argv, command.argv);
@@ -64,10 +67,10 @@ sys::Command InBubblewrap(const Container& container, const sys::Command& comman
   outer.share_terminal = command.share_terminal;
   auto& argv = outer.argv;
   argv = {container.program, "--unshare-all", "--die-with-parent", "--tmpfs", "/"};
-  for (const auto& item : container.top) {
-    const std::string inside = "/" + item.name;
+  for (const auto& item : container.parts) {
+    const std::string inside = "/" + item.path;
     if (item.link.empty())
-      Append(argv, {"--ro-bind", sys::JoinPath(container.image, item.name), inside});
+      Append(argv, {"--ro-bind", sys::JoinPath(container.image, item.path), inside});
     else
       Append(argv, {"--symlink", item.link, inside});
   }
@@ -80,10 +83,10 @@ sys::Command InBubblewrap(const Container& container, const sys::Command& comman
   argv.emplace_back("--clearenv");
   Append(argv, {"--setenv", "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 "--setenv", "HOME", "/tmp"});
-  for (const auto& line : command.environment.value_or(std::vector<std::string>())) {
+  for (const auto& line : EnvironmentInside(container, command)) {
     const size_t equals = line.find('=');
-    if (equals == std::string::npos || line.starts_with("PATH=") || line.starts_with("HOME=")) continue;
-    Append(argv, {"--setenv", line.substr(0, equals), line.substr(equals + 1)});
+    if (equals != std::string::npos)
+      Append(argv, {"--setenv", line.substr(0, equals), line.substr(equals + 1)});
   }
   if (!command.directory.empty()) Append(argv, {"--chdir", command.directory});
   argv.emplace_back("--");
@@ -100,6 +103,32 @@ sys::Command InContainer(const Container& container, const sys::Command& command
                                              : InBubblewrap(container, command);
 }
 
+bool GoesInside(std::string_view name) {
+  for (const std::string_view prefix : {"KBUILD_", "KCONFIG_", "CCACHE_", "LC_"})
+    if (name.starts_with(prefix)) return true;
+  for (const std::string_view one :
+       {"KCFLAGS", "KAFLAGS", "KCPPFLAGS", "KRUSTFLAGS", "LOCALVERSION", "HOSTCFLAGS", "HOSTCXXFLAGS",
+        "HOSTLDFLAGS", "INSTALL_MOD_STRIP", "LLVM_IAS", "MAKEFLAGS", "LANG", "TERM", "SOURCE_DATE_EPOCH",
+        "PYTHONDONTWRITEBYTECODE"})
+    if (name == one) return true;
+  return false;
+}
+
+std::string CcacheFolder(const config::Environment& environment, bool home_has_ccache) {
+  if (const auto folder = config::FindNonEmpty(environment, "CCACHE_DIR")) return *folder;
+  const std::string home = config::Find(environment, "HOME").value_or("");
+  if (home_has_ccache) return home + "/.ccache";
+  return config::FindNonEmpty(environment, "XDG_CACHE_HOME").value_or(home + "/.cache") + "/ccache";
+}
+
+void ShareCcache(Container& container, const config::Environment& environment) {
+  const std::string home = config::Find(environment, "HOME").value_or("");
+  const std::string folder = CcacheFolder(environment, sys::IsDirectory(home + "/.ccache"));
+  if (!folder.starts_with('/') || !sys::MakeDirectories(folder)) return;
+  container.mounts.push_back({.path = folder, .writable = true});
+  container.environment.push_back("CCACHE_DIR=" + folder);
+}
+
 std::vector<std::string> UpArguments(const Container& container, std::string_view name) {
   std::vector<std::string> argv = {container.program, "run", "--detach", "--rm",
                                    fmt::format("--name={}", name)};
@@ -109,11 +138,14 @@ std::vector<std::string> UpArguments(const Container& container, std::string_vie
 }
 
 std::vector<std::string> DownArguments(const Container& container, std::string_view name) {
-  return {container.program, "rm", "--force", "--time=2", std::string(name)};
+  return {container.program, "rm", "--force", "--ignore", "--time=0", std::string(name)};
 }
 
 Result<Container> ChooseContainer(const std::string& image, const ContainerHost& host) {
   if (!host.image_is_folder) {
+    if (image.starts_with('/') || image.starts_with('.'))
+      return MakeError(ErrorCode::kInvalidArgument, "--in {}: there is no such folder", Printable(image))
+          .Hint("give a folder with a root file system, or an image's name as podman knows it");
     if (!host.podman.empty())
       return Container{
           .engine = Engine::kPodman, .program = host.podman, .image = image, .rootless = !host.is_root};
@@ -142,8 +174,35 @@ Result<Container> ChooseContainer(const std::string& image, const ContainerHost&
   return Container{.engine = Engine::kBubblewrap,
                    .program = host.bubblewrap,
                    .image = image,
-                   .top = host.top,
+                   .parts = host.parts,
                    .rootless = !host.is_root};
+}
+
+std::vector<Container::Part> PartsOfRoot(const std::string& root, const std::vector<Mount>& mounts) {
+  std::vector<Container::Part> parts;
+  const auto is_mount = [&](const std::string& inside) {
+    return std::ranges::any_of(mounts, [&](const Mount& mount) { return mount.path == inside; });
+  };
+  const auto leads_to_mount = [&](const std::string& inside) {
+    return std::ranges::any_of(mounts,
+                               [&](const Mount& mount) { return mount.path.starts_with(inside + "/"); });
+  };
+  const std::function<void(const std::string&)> look = [&](const std::string& below) {
+    for (const auto& name : sys::ListDirectory(below.empty() ? root : sys::JoinPath(root, below))
+                                .value_or(std::vector<std::string>())) {
+      const std::string path = below.empty() ? name : below + "/" + name;
+      if (path == "proc" || path == "dev" || path == "tmp" || path == "run" || path == "sys") continue;
+      if (is_mount("/" + path)) continue;
+      const std::string here = sys::JoinPath(root, path);
+      const auto link = sys::ReadLink(here);
+      if (!leads_to_mount("/" + path))
+        parts.push_back({.path = path, .link = link.value_or("")});
+      else if (!link)
+        look(path);
+    }
+  };
+  look("");
+  return parts;
 }
 
 ContainerHost LookAtContainerHost(const std::string& image, const std::string& path, sys::Spawner& spawner) {
@@ -153,10 +212,7 @@ ContainerHost LookAtContainerHost(const std::string& image, const std::string& p
   host.image_is_folder = sys::IsDirectory(image);
   host.is_root = ::geteuid() == 0;
   if (!host.image_is_folder || host.bubblewrap.empty()) return host;
-  for (const auto& name : sys::ListDirectory(image).value_or(std::vector<std::string>())) {
-    if (name == "proc" || name == "dev" || name == "tmp" || name == "run" || name == "sys") continue;
-    host.top.push_back({.name = name, .link = sys::ReadLink(sys::JoinPath(image, name)).value_or("")});
-  }
+  host.parts = PartsOfRoot(image, {});
   // The kernel's settings do not tell it all (a seccomp filter, an AppArmor profile), so it is tried.
   const auto tried =
       spawner.Run({.argv = {host.bubblewrap, "--unshare-all", "--ro-bind", "/", "/", "--", "true"}}, {},

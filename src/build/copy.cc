@@ -57,6 +57,10 @@ Result<> CopyFolder(const std::string& from, const std::string& to,
         KILN_TRY(CopyFile(here, sys::JoinPath(to, path)));
       } else if (S_ISLNK(status.st_mode)) {
         const std::string link = KILN_TRY(sys::ReadLink(here));
+        if (link.starts_with('/') && sys::IsRegularFile(link)) {
+          KILN_TRY(CopyFile(link, sys::JoinPath(to, path)));
+          continue;
+        }
         if (::symlink(link.c_str(), sys::JoinPath(to, path).c_str()) != 0)
           return ErrnoError(errno, "make the link {}", sys::JoinPath(to, path));
       }

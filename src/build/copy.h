@@ -12,8 +12,10 @@ namespace kiln::build {
 /// replaced.
 Result<> CopyFile(const std::string& from, const std::string& to);
 
-/// Copies a folder: files, symbolic links as they are, folders. `wanted` gets each path below `from` (a
-/// folder's ends with "/") and decides. What is neither file, link nor folder is left out.
+/// Copies a folder: files, symbolic links, folders. A link to an absolute path of a file becomes that file,
+/// as Kbuild makes such links to the sources, which may go away; other links stay as they are. `wanted` gets
+/// each path below `from` (a folder's ends with "/") and decides. What is neither file, link nor folder is
+/// left out.
 Result<> CopyFolder(const std::string& from, const std::string& to,
                     const std::function<bool(std::string_view path)>& wanted);
 

@@ -93,6 +93,18 @@ std::optional<Diagnosis> KernelsOwn(std::string_view line) {
         .hint =
             "clear them: kiln build --set 'SYSTEM_TRUSTED_KEYS=\"\"' --set "
             "'SYSTEM_REVOCATION_KEYS=\"\"'"};
+  // "make[1]: *** No rule to make target 'my_defconfig'.  Stop.": nothing needs it, so it was asked for.
+  constexpr std::string_view kNoRule = "No rule to make target '";
+  if (const size_t at = line.find(kNoRule); at != std::string_view::npos) {
+    std::string_view name = line.substr(at + kNoRule.size());
+    name = name.substr(0, name.find('\''));
+    if (name.ends_with("config") && has("config'.") && name.find('/') == std::string_view::npos)
+      return Diagnosis{
+          .code = ErrorCode::kInvalidArgument,
+          .what = fmt::format("this tree has no configuration {}", Printable(name)),
+          .hint =
+              "`make help` in it lists them; a file of your own is named with its folder: -C ./my.config"};
+  }
   if (has("source tree is not clean, please run"))
     return Diagnosis{
         .code = ErrorCode::kInvalidArgument,
@@ -114,6 +126,9 @@ std::optional<Diagnosis> KernelsOwn(std::string_view line) {
 }  // namespace
 
 std::string HowToInstall(const std::vector<std::string>& things, const Advice& advice) {
+  if (!advice.image.empty())
+    return fmt::format("{} must be in {}: install it there, or give another --in", Join(things, ", "),
+                       Printable(advice.image));
   std::vector<std::string> packages;
   std::vector<std::string> unknown;
   for (const auto& thing : things) {

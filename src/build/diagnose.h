@@ -23,6 +23,7 @@ struct Advice {
   machine::Distribution distribution;
   bool is_root = false;
   unsigned jobs = 1;
+  std::string image{};  ///< The container that is built in, as --in names it; empty: this host.
 };
 
 /// Pure. The cause behind the lines of a failed build when it is one that is not in the code itself: a

@@ -26,6 +26,7 @@ TEST(DiagnoseTest, SaysWhatIsBehindAFailure) {
       {"BTF: .tmp_vmlinux.btf: pahole (pahole) is not available"},
       {"gcc: fatal error: Killed signal terminated program cc1", "compilation terminated."},
       {"fatal error: error writing to /tmp/x.s: No space left on device"},
+      {"make[2]: *** No rule to make target 'my_defconfig'.  Stop."},
       {"make[2]: *** No rule to make target 'debian/certs/debian-uefi-certs.pem', needed by "
        "'certs/x509_certificate_list'.  Stop."},
       {"***", "*** The source tree is not clean, please run 'make mrproper'", "*** in /s"},
@@ -58,6 +59,12 @@ TEST(HowToInstallTest, NamesPackagesOnce) {
   EXPECT_EQ(HowToInstall({"libelf.h"}, fedora), "dnf install elfutils-libelf-devel");
   EXPECT_EQ(HowToInstall({"martian"}, kDebian), "install what holds martian");
   EXPECT_EQ(HowToInstall({"bc", "martian"}, kDebian), "sudo apt install bc; and install what holds martian");
+}
+
+TEST(DiagnoseTest, InAContainerTheHostsPackagesAreOfNoUse) {
+  const Advice inside{.distribution = {.family = machine::PackageFamily::kDebian}, .image = "/roots/sid"};
+  EXPECT_EQ(HowToInstall({"flex"}, inside),
+            "flex must be in /roots/sid: install it there, or give another --in");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "build/copy.h"
+#include "build/headers.h"
 #include "kernel/builds.h"
 
 namespace kiln::build {
@@ -17,17 +18,21 @@ constexpr size_t kMaxSteps = 64;
 Result<> CheckTools(const ToolNames& names, const std::vector<std::string>& environment,
                     const Advice& advice) {
   std::string path = "/usr/bin:/bin";
-  bool llvm = false;
+  std::optional<std::string> llvm;
   for (const auto& line : environment) {
     if (line.starts_with("PATH=")) path = line.substr(5);
   }
-  for (const auto& variable : names.variables) llvm = llvm || variable.starts_with("LLVM=");
+  for (std::string_view variable : names.variables)
+    if (ConsumePrefix(variable, "LLVM=")) llvm = variable;
   const auto last_word = [](const std::string& text) {
     const auto words = SplitBlank(text);
     return words.empty() ? std::string() : std::string(words.back());
   };
   std::vector<std::string> wanted = {"make", last_word(names.cc), last_word(names.linker), "flex", "bison"};
-  if (!llvm) wanted.emplace_back("gcc");
+  if (!llvm)
+    wanted.emplace_back("gcc");
+  else
+    wanted.push_back(LlvmTool("llvm-ar", *llvm));
   std::vector<std::string> missing;
   for (const auto& program : wanted) {
     if (program.empty() || sys::FindProgram(program, path)) continue;
@@ -125,24 +130,25 @@ void MakeCompileCommands(const std::string& source, const std::string& folder, s
 }
 
 Result<store::CacheEntry> KeepBuild(store::Cache& cache, const BuildFolder& folder, const Arch& arch,
-                                    const std::string& source, BuildInfo& info, bool replace) {
+                                    const Sources& sources, BuildInfo& info, bool replace) {
   const auto release = sys::ReadFile(folder.PathOf("include/config/kernel.release"), 4096);
   info.release = release ? std::string(Trim(*release)) : info.version;
   if (replace) KILN_TRY(cache.Remove(kernel::kBuildKind, info.key));
-  auto entry = KILN_TRY(cache.Get(kernel::kBuildKind, info.key,
-                                  [&](const std::string& draft) -> Result<> {
-                                    const std::string modules = folder.PathOf(".kiln/install/lib");
-                                    if (sys::IsDirectory(modules)) {
-                                      const auto moved = sys::Rename(modules, sys::JoinPath(draft, "lib"));
-                                      if (!moved)
-                                        KILN_TRY(CopyFolder(modules, sys::JoinPath(draft, "lib"),
-                                                            [](std::string_view) { return true; }));
-                                    }
-                                    KILN_TRY(Collect(folder.path(), draft, arch, source));
-                                    return sys::WriteFileAtomic(sys::JoinPath(draft, "build.json"),
-                                                                SerializeInfo(info));
-                                  }),
-                        "keeping the build");
+  auto entry = KILN_TRY(
+      cache.Get(kernel::kBuildKind, info.key,
+                [&](const std::string& draft) -> Result<> {
+                  const std::string modules = folder.PathOf(".kiln/install/lib");
+                  if (sys::IsDirectory(modules)) {
+                    const auto moved = sys::Rename(modules, sys::JoinPath(draft, "lib"));
+                    if (!moved)
+                      KILN_TRY(CopyFolder(modules, sys::JoinPath(draft, "lib"),
+                                          [](std::string_view) { return true; }));
+                  }
+                  KILN_TRY(Collect(folder.path(), draft, arch, sources.path));
+                  KILN_TRY(KeepHeaders(cache, sources.listing, sources.path, arch.source, draft));
+                  return sys::WriteFileAtomic(sys::JoinPath(draft, "build.json"), SerializeInfo(info));
+                }),
+      "keeping the build");
   (void)sys::RemoveTree(folder.PathOf(".kiln/install"));
   info.bytes = sys::TreeBytes(entry.path());
   return entry;

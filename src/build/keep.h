@@ -40,9 +40,16 @@ std::string CommandThatMakes(std::string_view target, std::string_view output);
 void MakeCompileCommands(const std::string& source, const std::string& folder, sys::Spawner& spawner,
                          const config::Environment& environment, std::vector<std::string>& notes);
 
-/// Puts what the folder holds into the cache, whole or not at all; `replace`: also when it is there already.
-/// Fills info.release and info.bytes.
+/// What was built: a folder of sources, and what is in it.
+struct Sources {
+  std::string path;
+  const Listing& listing;
+};
+
+/// Puts what the folder holds into the cache, with the sources' part of what modules are built with
+/// (headers.h), whole or not at all; `replace`: also when it is there already. Fills info.release and
+/// info.bytes.
 Result<store::CacheEntry> KeepBuild(store::Cache& cache, const BuildFolder& folder, const Arch& arch,
-                                    const std::string& source, BuildInfo& info, bool replace);
+                                    const Sources& sources, BuildInfo& info, bool replace);
 
 }  // namespace kiln::build

@@ -39,6 +39,27 @@ bool IsVariable(std::string_view word) {
   return !word.starts_with('-') && word.find('=') != std::string_view::npos;
 }
 
+Result<> CheckWords(const std::vector<std::string>& variables, std::string_view arch) {
+  for (const std::string_view variable : variables) {
+    const std::string_view name = variable.substr(0, variable.find('='));
+    const std::string_view value = variable.substr(std::min(variable.size(), name.size() + 1));
+    std::string hint;
+    if (name == "O" || name == "KBUILD_OUTPUT")
+      hint = "where make works is said with -O DIR";
+    else if (name == "ARCH" && value != arch)
+      hint = fmt::format("say it with --arch {}", Printable(value));
+    else if (name == "M" || name == "KBUILD_EXTMOD")
+      hint = fmt::format(
+          "a module is built against a kept build: make -C \"$(kiln build show last --path)\" M={}",
+          Printable(value));
+    if (!hint.empty())
+      return MakeError(ErrorCode::kInvalidArgument, "make's variable {}: kiln itself decides {}",
+                       Printable(variable), name)
+          .Hint(hint);
+  }
+  return {};
+}
+
 Result<> CheckPath(std::string_view what, const std::string& path) {
   if (path.find_first_of(" \t\n:") == std::string::npos) return {};
   return MakeError(ErrorCode::kInvalidArgument,

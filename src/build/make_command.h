@@ -37,6 +37,10 @@ std::vector<std::string> BuildVariables(const config::Environment& environment);
 /// Whether a word after "--" is a make variable ("W=1"), an option ("-k"), or else a target ("fs/ext4/").
 bool IsVariable(std::string_view word);
 
+/// Nothing when make may be given these variables; kInvalidArgument for those that kiln itself decides (O,
+/// ARCH, M …), with the option that says the same.
+Result<> CheckWords(const std::vector<std::string>& variables, std::string_view arch);
+
 /// Nothing when Kbuild can work with the path: it refuses blanks and colons.
 Result<> CheckPath(std::string_view what, const std::string& path);
 

@@ -84,5 +84,12 @@ TEST(CheckPathTest, RefusesWhatMakeCannotRead) {
   }
 }
 
+TEST(MakeCommandTest, WhatKilnDecidesIsNotGivenToMake) {
+  EXPECT_TRUE(CheckWords({"W=1", "CC=gcc-11", "ARCH=x86_64", "MY=1"}, "x86_64"));
+  EXPECT_NE(CheckWords({"ARCH=arm64"}, "x86_64").error().hint().find("--arch arm64"), std::string::npos);
+  EXPECT_NE(CheckWords({"O=/tmp/x"}, "x86_64").error().hint().find("-O DIR"), std::string::npos);
+  EXPECT_NE(CheckWords({"M=drv"}, "x86_64").error().hint().find("M=drv"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace kiln::build

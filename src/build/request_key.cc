@@ -12,7 +12,7 @@ namespace kiln::build {
 namespace {
 
 // Goes up when a build of the same things would be kept in another form.
-constexpr uint64_t kSchema = 1;
+constexpr uint64_t kSchema = 2;
 
 void AddVariables(store::Hasher& hasher, const std::vector<std::string>& variables) {
   for (const auto& variable : variables) hasher.Add("variable", variable);

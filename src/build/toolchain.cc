@@ -32,12 +32,86 @@ std::string PathOf(const std::vector<std::string>& environment) {
   return "/usr/bin:/bin";
 }
 
-void AddFile(store::Hasher& hasher, const std::string& path) {
-  const auto real = sys::CanonicalPath(path);
-  const auto identity = real ? sys::Identify(*real) : sys::Identify(path);
-  if (!identity) return;
-  hasher.Add("file size", identity->size).Add("file time", static_cast<uint64_t>(identity->mtime_ns));
-}
+// Asks programs where the toolchain is.
+class Questions {
+ public:
+  Questions(sys::Spawner& spawner, const Wrap& wrap, const std::vector<std::string>& environment,
+            std::string_view image)
+      : spawner_(spawner), wrap_(wrap), environment_(environment), image_(image) {}
+
+  // "ccache gcc" is a program and its argument.
+  Result<std::string> Ask(const std::string& program, std::string_view question) const {
+    std::vector<std::string> argv;
+    for (const auto word : SplitBlank(program)) argv.emplace_back(word);
+    argv.emplace_back(question);
+    return Run(std::move(argv));
+  }
+
+  // The programs' bytes, one after the other.
+  Result<std::string> Contents(const std::vector<std::string>& programs) const {
+    if (!image_.empty()) {
+      std::vector<std::string> argv = {"cat"};
+      for (const auto& program : programs)
+        argv.push_back(program.find('/') == std::string::npos ? "/usr/bin/" + program : program);
+      return Run(std::move(argv));
+    }
+    std::string bytes;
+    for (const auto& program : programs)
+      bytes +=
+          KILN_TRY(sys::ReadFile(KILN_TRY(sys::FindProgram(program, PathOf(environment_))), kMaxPrograms));
+    return bytes;
+  }
+
+ private:
+  Result<std::string> Run(std::vector<std::string> argv) const {
+    const std::string asked = Printable(ShellJoin(argv));
+    const auto said =
+        KILN_TRY(spawner_.Run(wrap_({.argv = argv, .environment = environment_}), {},
+                              {.timeout = std::chrono::seconds(60), .output_bytes = kMaxPrograms}));
+    if (said.status.ok()) return said.output;
+    const std::string words = Printable(Trim(said.errors));
+    if (!image_.empty()) return NotInside(argv[0], asked, said);
+    return MakeError(ErrorCode::kNotFound, "{}: {}: {}", asked, said.status.Text(), words);
+  }
+
+  Error NotInside(const std::string& program, const std::string& asked, const sys::Captured& said) const {
+    const std::string image = Printable(image_);
+    const std::string words = Printable(Trim(said.errors));
+    // Those of bubblewrap and of podman's runtimes (crun, runc).
+    for (const std::string_view mark :
+         {"execvp " + program, "executable file `" + program, "exec: \"" + program})
+      if (words.find(mark) != std::string::npos)
+        return MakeError(ErrorCode::kNotFound, "--in {}: there is no {} in it", image, Printable(program))
+            .Hint("it has to hold make, the compiler, flex, bison, bc and the headers of libelf and openssl");
+    // podman's own troubles; what is run inside has other codes.
+    if (said.status.code == 125 || said.status.code == 126)
+      return MakeError(ErrorCode::kUnavailable, "--in {}: podman can't run {} in it: {}", image, asked, words)
+          .Hint(PodmanHint(words));
+    return MakeError(ErrorCode::kUnavailable, "--in {}: {}: {}: {}", image, asked, said.status.Text(), words);
+  }
+
+  static std::string PodmanHint(std::string_view words) {
+    const auto has = [&](std::string_view text) { return words.find(text) != std::string_view::npos; };
+    if (has("short-name") || has("manifest unknown") || has("initializing source") || has("unable to copy"))
+      return "podman images shows what is here; give an image's whole name (docker.io/library/gcc:13), or "
+             "podman "
+             "pull it first";
+    if (has("rlimit"))
+      return "podman asks for more open files or processes than this account may have: set default_ulimits "
+             "in "
+             "~/.config/containers/containers.conf to what `ulimit -Hn` and `ulimit -Hu` say";
+    if (has("cgroup"))
+      return "podman's runtime and this host's cgroups do not fit: try another one (runtime = \"runc\" under "
+             "[engine] in ~/.config/containers/containers.conf)";
+    return "podman run --rm IMAGE true has to work first; a root folder (--in DIR) needs bubblewrap only";
+  }
+
+  static constexpr size_t kMaxPrograms = size_t{1} << 30;
+  sys::Spawner& spawner_;
+  const Wrap& wrap_;
+  const std::vector<std::string>& environment_;
+  std::string_view image_;
+};
 
 }  // namespace
 
@@ -59,10 +133,21 @@ std::string HostMachine() {
   return ::uname(&name) == 0 ? name.machine : "";
 }
 
+std::string LlvmTool(std::string_view name, std::string_view llvm) {
+  return fmt::format("{}{}{}", llvm.ends_with('/') ? llvm : "", name, llvm.starts_with('-') ? llvm : "");
+}
+
+bool NamesToolchain(std::string_view variable) {
+  return variable.starts_with("LLVM=") || variable.starts_with("CROSS_COMPILE=");
+}
+
 ToolNames NameTools(const Arch& arch, const ToolchainRequest& request, std::string_view host_machine) {
   ToolNames names;
-  std::string prefix = request.cross_compile;
-  if (request.llvm.empty()) {
+  std::string prefix = Variable(request.variables, "CROSS_COMPILE");
+  if (prefix.empty()) prefix = request.cross_compile;
+  std::string llvm = Variable(request.variables, "LLVM");
+  if (llvm.empty()) llvm = request.llvm;
+  if (llvm.empty() || llvm == "0") {
     if (prefix.empty() && arch.machine != host_machine) prefix = arch.prefix;
     if (!prefix.empty()) names.variables.push_back("CROSS_COMPILE=" + prefix);
     names.cc = prefix + "gcc";
@@ -70,12 +155,10 @@ ToolNames NameTools(const Arch& arch, const ToolchainRequest& request, std::stri
     names.assembler = prefix + "as";
   } else {
     // Documentation/kbuild/llvm.rst: LLVM=1, LLVM=-19, LLVM=/path/.
-    names.variables.push_back("LLVM=" + request.llvm);
+    names.variables.push_back("LLVM=" + llvm);
     if (!prefix.empty()) names.variables.push_back("CROSS_COMPILE=" + prefix);
-    const std::string before = request.llvm.ends_with('/') ? request.llvm : "";
-    const std::string after = request.llvm.starts_with('-') ? request.llvm : "";
-    names.cc = before + "clang" + after;
-    names.linker = before + "ld.lld" + after;
+    names.cc = LlvmTool("clang", llvm);
+    names.linker = LlvmTool("ld.lld", llvm);
   }
   if (auto cc = Variable(request.variables, "CC"); !cc.empty()) names.cc = std::move(cc);
   if (auto ld = Variable(request.variables, "LD"); !ld.empty()) names.linker = std::move(ld);
@@ -83,45 +166,30 @@ ToolNames NameTools(const Arch& arch, const ToolchainRequest& request, std::stri
 }
 
 Result<Toolchain> IdentifyToolchain(const ToolNames& names, sys::Spawner& spawner, const Wrap& wrap,
-                                    const std::vector<std::string>& environment, bool files,
-                                    std::string_view where) {
+                                    const std::vector<std::string>& environment, std::string_view image) {
+  const Questions questions(spawner, wrap, environment, image);
   store::Hasher hasher;
-  hasher.Add("where", where);
-  const std::string path = PathOf(environment);
-  const auto ask = [&](const std::string& program, std::string_view question) -> Result<std::string> {
-    std::vector<std::string> argv;  // "ccache gcc" is a program and its argument.
-    for (const auto word : SplitBlank(program)) argv.emplace_back(word);
-    argv.emplace_back(question);
-    const auto said = KILN_TRY(spawner.Run(wrap({.argv = std::move(argv), .environment = environment}), {},
-                                           {.timeout = std::chrono::seconds(60)}));
-    if (!said.status.ok())
-      return MakeError(ErrorCode::kNotFound, "{} {}: {}: {}", Printable(program), question,
-                       said.status.Text(), Printable(Trim(said.errors)));
-    return said.output;
-  };
-  const auto add_file = [&](const std::string& program) {
-    const auto words = SplitBlank(program);
-    if (!files || words.empty()) return;
-    if (const auto found = sys::FindProgram(words.back(), path)) AddFile(hasher, *found);
-  };
-
   Toolchain toolchain{.cc = names.cc, .description = {}, .identity = {}, .variables = names.variables};
-  const std::string version = KILN_TRY(ask(names.cc, "--version"), "asking the compiler who it is");
+  const std::string version = KILN_TRY(questions.Ask(names.cc, "--version"), "asking the compiler who it is");
   toolchain.description = SplitLines(version).empty() ? names.cc : std::string(Trim(SplitLines(version)[0]));
   hasher.Add("cc", version);
-  add_file(names.cc);
-  // Of gcc the driver is not what compiles.
-  if (const auto inner = ask(names.cc, "-print-prog-name=cc1"); inner && files)
-    AddFile(hasher, std::string(Trim(*inner)));
+
+  // Of gcc the driver is not what compiles; clang knows no cc1.
+  std::vector<std::string> programs;
+  const auto inner = questions.Ask(names.cc, "-print-prog-name=cc1");
+  const std::string cc1 = inner ? std::string(Trim(*inner)) : "";
+  programs.push_back(cc1.starts_with('/') ? cc1 : std::string(SplitBlank(names.cc).back()));
   for (const auto& program : {names.linker, names.assembler}) {
     if (program.empty()) continue;
-    if (const auto text = ask(program, "--version")) hasher.Add("tool", *text);
-    add_file(program);
+    if (const auto text = questions.Ask(program, "--version")) hasher.Add("tool", *text);
+    programs.emplace_back(SplitBlank(program).back());
   }
-  if (files) {
-    // It makes the BTF, when there is any.
-    if (const auto pahole = sys::FindProgram("pahole", path)) AddFile(hasher.Add("tool", "pahole"), *pahole);
-  }
+  if (const auto bytes = questions.Contents(programs))
+    hasher.Add("programs", *bytes);
+  else
+    hasher.Add("where", image);
+  // It makes the BTF, when there is any.
+  if (const auto pahole = questions.Ask("pahole", "--version")) hasher.Add("pahole", *pahole);
   toolchain.identity = hasher.Hex();
   return toolchain;
 }

@@ -27,9 +27,11 @@ std::string HostMachine();
 
 /// Which compiler is wanted.
 struct ToolchainRequest {
-  std::string llvm;                      ///< "1", "-19", a path prefix with "/" at its end; empty: GNU tools.
-  std::string cross_compile;             ///< CROSS_COMPILE; empty: the arch's own where the host is another.
-  std::vector<std::string> variables{};  ///< make variables that were given: "CC=gcc-11" counts.
+  std::string llvm;           ///< "1", "-19", a path prefix with "/" at its end; empty: GNU tools.
+  std::string cross_compile;  ///< CROSS_COMPILE; empty: the arch's own where the host is another.
+  /// make variables that were given: "CC=gcc-11" counts, and "LLVM=-19" and "CROSS_COMPILE=…" more than the
+  /// above.
+  std::vector<std::string> variables{};
 };
 
 /// The compiler and its tools, identified.
@@ -49,13 +51,19 @@ struct ToolNames {
 };
 ToolNames NameTools(const Arch& arch, const ToolchainRequest& request, std::string_view host_machine);
 
+/// Pure. The program that make takes for this value of LLVM: "ld.lld-19", "/opt/llvm/bin/ld.lld".
+std::string LlvmTool(std::string_view name, std::string_view llvm);
+
+/// Pure. Whether NameTools() turns this make variable into those of the toolchain: LLVM, CROSS_COMPILE.
+bool NamesToolchain(std::string_view variable);
+
 /// Puts a command where the toolchain is: as it is, or into a container.
 using Wrap = std::function<sys::Command(const sys::Command&)>;
 
-/// Asks the compiler, linker and assembler who they are. `files` says whether their files can be looked at
-/// from here (they can't in an image). A compiler that is not there is kNotFound.
+/// Asks the compiler, linker and assembler who they are, and reads their programs: the same toolchain is the
+/// same wherever it stands. `image` is the container in which `wrap` asks; empty: this host. A compiler that
+/// is not there is kNotFound; a container that does not start is kUnavailable.
 Result<Toolchain> IdentifyToolchain(const ToolNames& names, sys::Spawner& spawner, const Wrap& wrap,
-                                    const std::vector<std::string>& environment, bool files,
-                                    std::string_view where);
+                                    const std::vector<std::string>& environment, std::string_view image);
 
 }  // namespace kiln::build

@@ -23,13 +23,19 @@ TEST(ToolNamesTest, FollowTheArchAndTheWishes) {
   EXPECT_EQ(Names("x86_64", {.llvm = "-19"}).cc, "clang-19");
   EXPECT_EQ(Names("x86_64", {.llvm = "/opt/llvm/bin/"}).linker, "/opt/llvm/bin/ld.lld");
   EXPECT_EQ(Names("x86_64", {.variables = {"W=1", "CC=gcc-11"}}).cc, "gcc-11");
+  EXPECT_EQ(Names("x86_64", {.variables = {"LLVM=-19"}}).cc, "clang-19");
+  EXPECT_EQ(Names("x86_64", {.variables = {"LLVM=-19"}}).variables, std::vector<std::string>{"LLVM=-19"});
+  EXPECT_EQ(Names("x86_64", {.llvm = "1", .variables = {"LLVM=0"}}).cc, "gcc");
+  EXPECT_EQ(Names("arm64", {.variables = {"CROSS_COMPILE=a-"}}).linker, "a-ld");
+  EXPECT_TRUE(NamesToolchain("LLVM=1"));
+  EXPECT_FALSE(NamesToolchain("LLVM_IAS=0"));
   EXPECT_EQ(FindArch("mips"), nullptr);
 }
 
 Result<Toolchain> Identify(sys::Spawner& spawner) {
   return IdentifyToolchain(
       Names("x86_64", {}), spawner, [](const sys::Command& command) { return command; }, {"PATH=/nowhere"},
-      false, "");
+      "gcc:13");
 }
 
 TEST(ToolchainTest, IsWhoItSaysItIs) {
@@ -38,12 +44,61 @@ TEST(ToolchainTest, IsWhoItSaysItIs) {
   spawner.answers["gcc -print-prog-name=cc1"] = {.output = "/usr/lib/cc1\n"};
   spawner.answers["ld --version"] = {.output = "GNU ld 2.40\n"};
   spawner.answers["as --version"] = {.output = "GNU as 2.40\n"};
+  spawner.answers["cat"] = {.output = "bytes"};
+  spawner.answers["pahole"] = {.status = {.code = 127}};
   const auto first = Identify(spawner);
   ASSERT_TRUE(first) << first.error().Text();
   EXPECT_EQ(first->description, "gcc (Debian 12.2.0-14) 12.2.0");
   EXPECT_EQ(Identify(spawner)->identity, first->identity);
   spawner.answers["ld --version"] = {.output = "GNU ld 2.41\n"};
   EXPECT_NE(Identify(spawner)->identity, first->identity);
+}
+
+TEST(ToolchainTest, IsTheSameWhereverItStands) {
+  sys::FakeSpawner spawner;
+  spawner.answers["gcc"] = {.output = "gcc 12\n"};
+  spawner.answers["ld"] = {.output = "ld 2\n"};
+  spawner.answers["as"] = {.output = "as 2\n"};
+  spawner.answers["pahole"] = {.output = "v1.24\n"};
+  spawner.answers["cat"] = {.output = "bytes"};
+  const auto in = [&](std::string_view image) {
+    return IdentifyToolchain(
+               Names("x86_64", {}), spawner, [](const sys::Command& command) { return command; },
+               {"PATH=/nowhere"}, image)
+        ->identity;
+  };
+  const std::string first = in("gcc:13");
+  EXPECT_EQ(in("/roots/sid"), first);
+  spawner.answers["cat"] = {.output = "other bytes"};
+  EXPECT_NE(in("gcc:13"), first);
+  // Who can't be read is like nobody else.
+  spawner.answers["cat"] = {.status = {.code = 1}};
+  EXPECT_NE(in("gcc:13"), in("/roots/sid"));
+}
+
+TEST(ToolchainTest, WhatAContainerCantDoIsSaidInWords) {
+  sys::FakeSpawner spawner;
+  const auto said = [&](int code, std::string_view words) {
+    spawner.answers["gcc"] = {.status = {.code = code}, .errors = std::string(words)};
+    return Identify(spawner).error();
+  };
+  for (const char* words :
+       {"bwrap: execvp gcc: No such file or directory",
+        "Error: crun: executable file `gcc` not found in $PATH: No such file or directory: OCI "
+        "runtime attempted to invoke a command that was not found",
+        "Error: runc: exec failed: exec: \"gcc\": executable file not found in $PATH"}) {
+    const Error error = said(127, words);
+    EXPECT_EQ(error.code(), ErrorCode::kNotFound);
+    EXPECT_NE(error.Text().find("--in gcc:13: there is no gcc in it"), std::string::npos) << error.Text();
+  }
+  EXPECT_NE(said(125, "Error: short-name \"gcc:13\" did not resolve to an alias").hint().find("docker.io"),
+            std::string::npos);
+  EXPECT_NE(
+      said(126, "Error: crun: setrlimit `RLIMIT_NOFILE`: Operation not permitted").hint().find("ulimits"),
+      std::string::npos);
+  EXPECT_NE(said(126, "Error: crun: cgroups in hybrid mode not supported").hint().find("runc"),
+            std::string::npos);
+  EXPECT_EQ(said(126, "Error: other").code(), ErrorCode::kUnavailable);
 }
 
 TEST(ToolchainTest, ACompilerThatFailsIsAnError) {

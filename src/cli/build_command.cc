@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
@@ -15,6 +16,8 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kShownKey = 12;
+// What else of the cache is there for builds alone.
+constexpr std::string_view kOfBuilds[] = {"build-folder", "kernel-headers", "kernel-request", "worktree"};
 
 std::string NormalArch(std::string name) {
   if (name == "x86" || name == "amd64") return "x86_64";
@@ -256,7 +259,8 @@ Result<int> BuildRemoveCommand(Context& context, const Parsed& parsed) {
   for (const auto& info : gone) KILN_TRY(evict(kernel::kBuildKind, info.key, info.bytes));
   if (parsed.Has("--all")) {
     for (const auto& item : KILN_TRY(cache.List())) {
-      if (item.kind == "build-folder") KILN_TRY(evict(item.kind, item.key, item.bytes));
+      if (std::ranges::find(kOfBuilds, item.kind) != std::end(kOfBuilds))
+        KILN_TRY(evict(item.kind, item.key, item.bytes));
     }
   }
   if (parsed.Has("--json")) {

@@ -158,8 +158,9 @@ std::string BuildText(const build::Outcome& outcome, Duration took, const Termin
   if (outcome.failure) return WarningsText(outcome, terminal) + FailureText(outcome, terminal);
   std::string out = WarningsText(outcome, terminal);
   if (outcome.targets_only)
-    return out + fmt::format("built in {}: {}, in {}\n", FormatDuration(took), Count(outcome.made, "step"),
-                             Printable(outcome.build_folder));
+    return out + UnmetText(outcome, terminal) +
+           fmt::format("built in {}: {}, in {}\n", FormatDuration(took), Count(outcome.made, "step"),
+                       Printable(outcome.build_folder));
   for (const auto& note : outcome.notes) out += "note: " + Printable(note) + "\n";
   out += UnmetText(outcome, terminal);
   if (outcome.cached)

@@ -43,7 +43,10 @@ class Pause {
   // Until something was saved (true) or the user wants no more.
   Result<bool> Wait(const std::vector<std::string>& command) {
     const auto interrupt = KILN_TRY(build::Interrupt::Create(loop_));
-    if (!command.empty()) KILN_TRY(Start(command));
+    if (command.empty())
+      TellWaiting();
+    else
+      KILN_TRY(Start(command));
     (void)KILN_TRY(loop_.RunUntil([&] { return settled_ || interrupt->raised(); }));
     watch_.Reset();
     if (child_ && !child_->Poll()) (void)child_->Stop(kGrace);
@@ -70,10 +73,11 @@ class Pause {
       const auto status = child_->Poll();
       if (status && !status->ok())
         context_.terminal.PrintError(fmt::format("kiln: the command ended: {}\n", status->Text()));
-      context_.terminal.PrintError("kiln: waiting for a file to be saved (Ctrl-C ends)\n");
+      TellWaiting();
     }));
     return {};
   }
+  void TellWaiting() { context_.terminal.PrintError("kiln: waiting for a file to be saved (Ctrl-C ends)\n"); }
 
   Context& context_;
   sys::Loop& loop_;

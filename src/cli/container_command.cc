@@ -40,20 +40,27 @@ Result<build::Container> Choose(const Context& context, const Place& place, cons
   const std::string folders = sys::JoinPath(context.paths.cache, "build-folder");
   KILN_TRY(sys::MakeDirectories(folders, 0700));
   container.mounts = {{.path = place.tree, .writable = false}, {.path = folders, .writable = true}};
-  const auto home = config::Find(context.environment, "HOME").value_or("");
-  const auto ccache =
-      config::FindNonEmpty(context.environment, "CCACHE_DIR").value_or(home + "/.cache/ccache");
-  if (sys::IsDirectory(ccache)) container.mounts.push_back({.path = ccache, .writable = true});
+  build::ShareCcache(container, context.environment);
+  if (container.engine == build::Engine::kBubblewrap)
+    container.parts = build::PartsOfRoot(container.image, container.mounts);
   return container;
 }
 
-Result<std::string> ReadImage(const Place& place) {
+struct Record {
+  std::string image;
+  build::Engine engine = build::Engine::kPodman;
+};
+
+Result<Record> ReadRecord(const Place& place) {
   const auto text = sys::ReadFile(place.record, 65536);
   const json read = text ? json::parse(*text, nullptr, false) : json();
   if (!read.is_object() || !read.contains("image") || !read["image"].is_string())
     return MakeError(ErrorCode::kNotFound, "no container is up for {}", Printable(place.tree))
         .Hint("kiln container up --in IMAGE");
-  return read["image"].get<std::string>();
+  return Record{.image = read["image"].get<std::string>(),
+                .engine = read.value("engine", json()) == build::Name(build::Engine::kBubblewrap)
+                              ? build::Engine::kBubblewrap
+                              : build::Engine::kPodman};
 }
 
 Result<> RunQuietly(sys::Spawner& spawner, std::vector<std::string> argv, std::string_view doing) {
@@ -66,21 +73,41 @@ Result<> RunQuietly(sys::Spawner& spawner, std::vector<std::string> argv, std::s
 
 // bubblewrap keeps nothing running: its containers begin in a few milliseconds, and each command has one of
 // its own.
-Result<> Up(const Context& context, const Place& place, const std::string& image, sys::Spawner& spawner) {
+Result<build::Engine> Up(const Context& context, const Place& place, const std::string& image,
+                         sys::Spawner& spawner) {
   const auto container = KILN_TRY(Choose(context, place, image, spawner));
   if (container.engine == build::Engine::kPodman)
     KILN_TRY(RunQuietly(spawner, build::UpArguments(container, place.name), "starting the container"));
   KILN_TRY(sys::MakeDirectories(std::string(sys::DirName(place.record)), 0700));
-  return sys::WriteFileAtomic(
+  KILN_TRY(sys::WriteFileAtomic(
       place.record,
-      json{{"schema", 1}, {"image", image}, {"engine", build::Name(container.engine)}}.dump() + "\n");
+      json{{"schema", 1}, {"image", image}, {"engine", build::Name(container.engine)}}.dump() + "\n"));
+  return container.engine;
 }
 
-Result<> Down(const Context& context, const Place& place, const std::string& image, sys::Spawner& spawner) {
-  const auto container = KILN_TRY(Choose(context, place, image, spawner));
-  if (container.engine == build::Engine::kPodman)
+// Whatever became of the image or its folder meanwhile.
+Result<build::Engine> Down(const Context& context, const Place& place, const Record& record,
+                           sys::Spawner& spawner) {
+  if (record.engine == build::Engine::kPodman) {
+    const auto path = config::Find(context.environment, "PATH").value_or("/usr/bin:/bin");
+    const build::Container container{
+        .engine = record.engine,
+        .program = KILN_TRY(sys::FindProgram("podman", path), "ending the container")};
     KILN_TRY(RunQuietly(spawner, build::DownArguments(container, place.name), "ending the container"));
-  return sys::RemoveTree(place.record);
+  }
+  KILN_TRY(sys::RemoveTree(place.record));
+  return record.engine;
+}
+
+// podman's may have ended by itself: by its own command, or as the host was started anew.
+Result<> CheckRuns(const build::Container& container, const Place& place, sys::Spawner& spawner) {
+  if (container.engine != build::Engine::kPodman) return {};
+  const auto said = KILN_TRY(spawner.Run(
+      {.argv = {container.program, "container", "inspect", "--format={{.State.Running}}", place.name}}));
+  if (said.status.ok() && Trim(said.output) == "true") return {};
+  return MakeError(ErrorCode::kNotFound, "the container ({}) for {} does not run any more",
+                   Printable(container.image), Printable(place.tree))
+      .Hint("kiln container reload");
 }
 
 }  // namespace
@@ -94,21 +121,26 @@ Result<int> ContainerUpCommand(Context& context, const Parsed& parsed) {
   if (image.starts_with('.') || sys::IsDirectory(sys::AbsolutePath(image, context.current)))
     image = sys::AbsolutePath(image, context.current);
   sys::SystemSpawner spawner;
-  if (const auto before = ReadImage(place))
-    return MakeError(ErrorCode::kBusy, "a container ({}) is up for {} already", Printable(*before),
+  if (const auto before = ReadRecord(place))
+    return MakeError(ErrorCode::kBusy, "a container ({}) is up for {} already", Printable(before->image),
                      Printable(place.tree))
         .Hint("kiln container down, or reload");
-  KILN_TRY(Up(context, place, image, spawner));
+  const auto engine = KILN_TRY(Up(context, place, image, spawner));
   KILN_TRY(
-      context.terminal.Print(fmt::format("{} is up for {}.\n", Printable(image), Printable(place.tree))));
+      context.terminal.Print(engine == build::Engine::kPodman
+                                 ? fmt::format("{} is up for {}.\n", Printable(image), Printable(place.tree))
+                                 : fmt::format("{} is set for {}: each exec begins a container of its own, "
+                                               "and none runs in between.\n",
+                                               Printable(image), Printable(place.tree))));
   return 0;
 }
 
 Result<int> ContainerExecCommand(Context& context, const Parsed& parsed) {
   const auto place = KILN_TRY(FindPlace(context, parsed));
-  const std::string image = KILN_TRY(ReadImage(place));
+  const Record record = KILN_TRY(ReadRecord(place));
   sys::SystemSpawner spawner;
-  auto container = KILN_TRY(Choose(context, place, image, spawner));
+  auto container = KILN_TRY(Choose(context, place, record.image, spawner));
+  KILN_TRY(CheckRuns(container, place, spawner));
   if (container.engine == build::Engine::kPodman) container.running = place.name;
   sys::Command inside{.argv = parsed.operands};
   if (inside.argv.empty()) inside.argv = {"/bin/sh"};
@@ -127,20 +159,26 @@ Result<int> ContainerExecCommand(Context& context, const Parsed& parsed) {
 
 Result<int> ContainerReloadCommand(Context& context, const Parsed& parsed) {
   const auto place = KILN_TRY(FindPlace(context, parsed));
-  const std::string image = KILN_TRY(ReadImage(place));
+  const Record record = KILN_TRY(ReadRecord(place));
   sys::SystemSpawner spawner;
-  KILN_TRY(Down(context, place, image, spawner));
-  KILN_TRY(Up(context, place, image, spawner));
-  KILN_TRY(context.terminal.Print(fmt::format("{} is up again.\n", Printable(image))));
+  // What can't come up again is not ended.
+  (void)KILN_TRY(Choose(context, place, record.image, spawner));
+  (void)KILN_TRY(Down(context, place, record, spawner));
+  const auto engine = KILN_TRY(Up(context, place, record.image, spawner));
+  KILN_TRY(context.terminal.Print(Printable(record.image) +
+                                  (engine == build::Engine::kPodman
+                                       ? " is up again.\n"
+                                       : " is seen anew by every exec; nothing had to be done.\n")));
   return 0;
 }
 
 Result<int> ContainerDownCommand(Context& context, const Parsed& parsed) {
   const auto place = KILN_TRY(FindPlace(context, parsed));
-  const std::string image = KILN_TRY(ReadImage(place));
+  const Record record = KILN_TRY(ReadRecord(place));
   sys::SystemSpawner spawner;
-  KILN_TRY(Down(context, place, image, spawner));
-  KILN_TRY(context.terminal.Print(fmt::format("{} is down.\n", Printable(image))));
+  const auto engine = KILN_TRY(Down(context, place, record, spawner));
+  KILN_TRY(context.terminal.Print(Printable(record.image) +
+                                  (engine == build::Engine::kPodman ? " is down.\n" : " is set no more.\n")));
   return 0;
 }
 

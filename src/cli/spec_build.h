@@ -38,7 +38,9 @@ inline constexpr OptionSpec kBuildOptions[] = {
      .placeholder = "SYMBOL=VALUE",
      .doc = "One symbol on top of all: KASAN=y",
      .group = "Configuration"},
-    {.names = "--llvm", .doc = "Build with clang and lld (LLVM=1)", .group = "Toolchain"},
+    {.names = "--llvm",
+     .doc = "Build with clang and lld (LLVM=1); a version is named with LLVM=-19 after --",
+     .group = "Toolchain"},
     {.names = "--cross-compile",
      .placeholder = "PREFIX",
      .doc = "Prefix of the cross compiler (CROSS_COMPILE)",
@@ -76,6 +78,7 @@ inline constexpr Example kBuildExamples[] = {
     {"kiln build --commit v6.12", "a commit, without touching the checkout"},
     {"kiln build -C defconfig -s DEBUG_INFO_DWARF5=y", "a base of your own, and one symbol"},
     {"kiln build -- W=1 fs/ext4/", "arguments for make: one folder, more warnings"},
+    {"kiln build --arch arm64 -- LLVM=-19", "another architecture, and this version of clang"},
     {"kiln build --watch -- kiln run -- ./test.sh", "build and test again at every save"},
 };
 inline constexpr Example kBuildListExamples[] = {
@@ -89,7 +92,8 @@ inline constexpr Example kBuildShowExamples[] = {
     {"make -C \"$(kiln build show --path last)\" M=$PWD", "a module for it"},
 };
 inline constexpr OptionSpec kBuildRmOptions[] = {
-    {.names = "--all", .doc = "Remove every build, and the folders in which make works"},
+    {.names = "--all",
+     .doc = "Remove every build, the folders in which make works, and the worktrees of commits"},
     kJson,
 };
 inline constexpr Example kBuildRmExamples[] = {

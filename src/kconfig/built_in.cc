@@ -265,6 +265,8 @@ constexpr std::string_view kSyzkallerX86 = R"(
 
 constexpr std::string_view kKunit = R"(
 CONFIG_KUNIT=y
+CONFIG_KUNIT_DEFAULT_ENABLED=y
+CONFIG_DEBUG_FS=y
 CONFIG_KUNIT_DEBUGFS=y
 CONFIG_KUNIT_EXAMPLE_TEST=y
 CONFIG_KUNIT_ALL_TESTS=y

@@ -229,9 +229,16 @@ class Explainer {
     if (!HasPrompt()) return Promptless(wanted);
     Hidden(wanted);
     if (!out_.blockers.empty())
-      return Say(Reason::kDependency, fmt::format("needs {}", Needs(out_.blockers)));
+      return Say(Reason::kDependency, fmt::format("needs {}{}", Needs(out_.blockers), WhoKnowsMore()));
     if (Chosen()) return true;
     return NeedsTools();
+  }
+
+  // The Kconfig files only know that a script of the tree said no.
+  std::string_view WhoKnowsMore() const {
+    const bool rust = std::ranges::any_of(
+        out_.blockers, [](const Blocker& one) { return one.condition == "RUST_IS_AVAILABLE"; });
+    return rust ? "; `kiln doctor rust` says what is lacking" : "";
   }
 
   bool NeedsTools() {

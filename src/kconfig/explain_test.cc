@@ -48,6 +48,15 @@ TEST(Explain, WhatNobodyAskedForIsFree) {
   EXPECT_EQ(Why(model, *config, "CRC", "n").reason, Reason::kHidden);
 }
 
+TEST(Explain, RustSaysWhoKnowsMore) {
+  FakeFiles files;
+  files.texts["/t/Kconfig"] =
+      "config RUST_IS_AVAILABLE\n\tdef_bool n\nconfig RUST\n\tbool \"Rust\"\n\tdepends on RUST_IS_AVAILABLE\n";
+  const auto model = ReadModel(files, {.tree = "/t"});
+  ASSERT_TRUE(model);
+  EXPECT_THAT(Why(*model, DotConfig(), "RUST", "y").text, HasSubstr("kiln doctor rust"));
+}
+
 TEST(Solve, FollowsMenusAndAlternatives) {
   const Model model = GoldenModel();
   const auto config = DotConfig::Parse(Golden("final.config"));

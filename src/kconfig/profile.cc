@@ -65,7 +65,7 @@ class Stacker {
     std::vector<std::string> names;
     for (const Profile& profile : known_) names.push_back(profile.name);
     const auto nearest = Nearest(name, names);
-    return MakeError(ErrorCode::kNotFound, "there is no profile '{}'", Printable(name))
+    return MakeError(ErrorCode::kInvalidArgument, "there is no profile '{}'", Printable(name))
         .Hint(nearest ? fmt::format("did you mean '{}'?", *nearest)
                       : "`kiln profile list` shows what there is; your own go into kiln.toml as "
                         "[build.profile.NAME]");
@@ -75,7 +75,7 @@ class Stacker {
   static Result<Profile> Part(Profile profile, const std::string& name, size_t slash) {
     const std::string part = name.substr(slash + 1);
     if (profile.part_fragments.empty())
-      return MakeError(ErrorCode::kNotFound, "there is no profile '{}'", Printable(name))
+      return MakeError(ErrorCode::kInvalidArgument, "there is no profile '{}'", Printable(name))
           .Hint(fmt::format("profile '{}' has no parts", Printable(profile.name)));
     if (part.empty() || part.starts_with('/') || IsPattern(part) ||
         ("/" + part + "/").find("/../") != std::string::npos)

@@ -61,7 +61,7 @@ TEST(Profiles, OwnOnesStandOnOthersAndHideBuiltInOnes) {
 
 TEST(Profiles, UnknownOnesNameTheNearest) {
   const auto error = ResolveProfiles(std::vector<std::string>{"kassan"}, {}).error();
-  EXPECT_EQ(error.code(), ErrorCode::kNotFound);
+  EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(error.hint(), "did you mean 'kasan'?");
   EXPECT_FALSE(ResolveProfiles(std::vector<std::string>{"kasan/x"}, {}));
   EXPECT_FALSE(ResolveProfiles(std::vector<std::string>{"kselftest/../x"}, {}));

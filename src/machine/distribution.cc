@@ -53,6 +53,10 @@ constexpr std::array kPackages = {
     PackageRow{"clang", "clang", "clang", "clang", "clang", "clang"},
     PackageRow{"ld.lld", "lld", "lld", "lld", "lld", "lld"},
     PackageRow{"llvm-ar", "llvm", "llvm", "llvm", "llvm", "llvm"},
+    PackageRow{"llvm-nm", "llvm", "llvm", "llvm", "llvm", "llvm"},
+    PackageRow{"llvm-objcopy", "llvm", "llvm", "llvm", "llvm", "llvm"},
+    PackageRow{"llvm-strip", "llvm", "llvm", "llvm", "llvm", "llvm"},
+    PackageRow{"llvm-readelf", "llvm", "llvm", "llvm", "llvm", "llvm"},
     PackageRow{"perl", "perl", "perl", "perl", "perl", "perl"},
     PackageRow{"python3", "python3", "python3", "python", "python3", "python3"},
     PackageRow{"depmod", "kmod", "kmod", "kmod", "kmod", "kmod"},
@@ -71,6 +75,10 @@ constexpr std::array kPackages = {
                "aarch64-linux-gnu-gcc", "cross-aarch64-gcc13", "gcc-aarch64-none-elf"},
     PackageRow{"riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu", "gcc-riscv64-linux-gnu",
                "riscv64-linux-gnu-gcc", "cross-riscv64-gcc13", "gcc-riscv-none-elf"},
+    PackageRow{"aarch64-linux-gnu-ld", "binutils-aarch64-linux-gnu", "binutils-aarch64-linux-gnu",
+               "aarch64-linux-gnu-binutils", "cross-aarch64-binutils", "binutils-aarch64-none-elf"},
+    PackageRow{"riscv64-linux-gnu-ld", "binutils-riscv64-linux-gnu", "binutils-riscv64-linux-gnu",
+               "riscv64-linux-gnu-binutils", "cross-riscv64-binutils", "binutils-riscv-none-elf"},
 };
 
 std::string_view Column(const PackageRow& row, PackageFamily family) {
@@ -162,7 +170,14 @@ Distribution DetectDistribution() {
 std::optional<std::string> PackageOf(std::string_view thing, PackageFamily family) {
   for (const PackageRow& row : kPackages)
     if (row.thing == thing && !Column(row, family).empty()) return std::string(Column(row, family));
-  return std::nullopt;
+  // Debian has a package for each version of a compiler: "clang-19".
+  const size_t dash = thing.rfind('-');
+  if (family != PackageFamily::kDebian || dash == std::string_view::npos ||
+      !ParseUnsigned(thing.substr(dash + 1)))
+    return std::nullopt;
+  const auto package = PackageOf(thing.substr(0, dash), family);
+  if (!package || package->find("linux-gnu") != std::string::npos) return std::nullopt;
+  return *package + std::string(thing.substr(dash));
 }
 
 std::string InstallCommand(PackageFamily family, const std::vector<std::string>& packages, bool is_root) {

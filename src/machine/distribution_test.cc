@@ -31,6 +31,15 @@ TEST(Distribution, Families) {
   }
 }
 
+TEST(PackageOf, KnowsDebiansVersionsOfCompilers) {
+  EXPECT_EQ(PackageOf("clang-19", PackageFamily::kDebian), "clang-19");
+  EXPECT_EQ(PackageOf("ld.lld-19", PackageFamily::kDebian), "lld-19");
+  EXPECT_EQ(PackageOf("gcc-11", PackageFamily::kDebian), "gcc-11");
+  EXPECT_EQ(PackageOf("clang-19", PackageFamily::kFedora), std::nullopt);
+  EXPECT_EQ(PackageOf("aarch64-linux-gnu-gcc-12", PackageFamily::kDebian), std::nullopt);
+  EXPECT_EQ(PackageOf("nothing-1", PackageFamily::kDebian), std::nullopt);
+}
+
 TEST(InstallHint, NamesThePackageOfThisDistribution) {
   EXPECT_EQ(InstallHint(DistributionOf(sys::ParseOsRelease("ID=debian")), "qemu-system-x86_64", false),
             "sudo apt install qemu-system-x86");

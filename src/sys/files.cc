@@ -146,7 +146,7 @@ uint64_t TreeBytes(const std::string& path) {
   struct stat info{};
   if (::lstat(path.c_str(), &info) != 0) return 0;
   uint64_t bytes = static_cast<uint64_t>(info.st_blocks) * 512;
-  if (!S_ISDIR(info.st_mode)) return bytes;
+  if (!S_ISDIR(info.st_mode)) return bytes / std::max<uint64_t>(1, info.st_nlink);
   const auto names = ListDirectory(path);
   if (!names) return bytes;
   for (const auto& name : *names) bytes += TreeBytes(JoinPath(path, name));

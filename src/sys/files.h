@@ -47,8 +47,8 @@ Result<> RemoveTree(const std::string& path);
 Result<> Rename(const std::string& from, const std::string& to);
 /// Sets when a file or folder was last changed; the reader of that is Identify().
 Result<> SetModifiedTime(const std::string& path, WallTime time);
-/// What a folder and all below it take on the disk. Symbolic links are not followed; what vanishes or cannot
-/// be read meanwhile counts nothing.
+/// What a folder and all below it take on the disk; of a file with several names its share at each. Symbolic
+/// links are not followed; what vanishes or cannot be read meanwhile counts nothing.
 uint64_t TreeBytes(const std::string& path);
 /// The names in a folder, sorted, without "." and "..".
 Result<std::vector<std::string>> ListDirectory(const std::string& path);

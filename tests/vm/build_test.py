@@ -9,6 +9,20 @@ import subprocess
 from guest_tests import CACHE, GuestTest, main
 
 BUILD_PATIENCE_SECONDS = 1800
+MODULE = """
+#include <linux/module.h>
+static int __init begin(void)
+{
+	pr_info("hello from a module\\n");
+	return 0;
+}
+static void __exit end(void)
+{
+}
+module_init(begin);
+module_exit(end);
+MODULE_LICENSE("GPL");
+"""
 
 
 def packed_source():
@@ -60,7 +74,25 @@ class Base(GuestTest):
         done = self.run_kiln(command=[self.command()[0], "run", "--build", "--", "cat", os.path.join(self.tree, "Kbuild")],
                              cwd=self.tree)
         self.assert_passes(done, pathlib.Path(self.tree, "Kbuild").read_text())
+        self.module_holds_without_the_source(built["folder"])
         self.assert_nothing_runs()
+
+    def module_holds_without_the_source(self, folder):
+        """A module is built against the kept build alone, and loaded into the kernel that it is for."""
+        module = pathlib.Path(self.folder, "kiln_hello")
+        module.mkdir()
+        (module / "Makefile").write_text("obj-m := kiln_hello.o\n")
+        (module / "kiln_hello.c").write_text(MODULE)
+        made = subprocess.run(["make", "-C", folder, f"M={module}"], env=self.environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=BUILD_PATIENCE_SECONDS)
+        self.assertEqual(made.returncode, 0, made.stdout.decode(errors="replace"))
+        read = (module / ".kiln_hello.o.cmd").read_text()
+        self.assertIn("/headers/include/linux/module.h", read)
+        self.assertNotIn(self.tree, read)
+        done = self.run_kiln(command=[self.command()[0], "run", "--user", "root", "--", "sh", "-c",
+                                      f"insmod {module}/kiln_hello.ko && dmesg | grep -o 'hello from a module'"],
+                             cwd=self.tree)
+        self.assert_passes(done, "hello from a module\n")
 
 
 if __name__ == "__main__":
