@@ -49,6 +49,11 @@ struct ToolNames {
 };
 ToolNames NameTools(const Arch& arch, const ToolchainRequest& request, std::string_view host_machine);
 
+/// Pure. gcc's own call of nm ("gcc-11" → "gcc-nm-11", "/x/arm-gcc" → "/x/arm-gcc-nm"), which loads no linker
+/// plugin but gcc's. Plain nm loads all that are installed, LLVM's too, and Kbuild of 5.19 to 6.4 calls nm
+/// for every object. Empty when the compiler is not called so.
+std::string NmOf(std::string_view cc);
+
 /// Puts a command where the toolchain is: as it is, or into a container.
 using Wrap = std::function<sys::Command(const sys::Command&)>;
 
