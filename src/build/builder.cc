@@ -242,13 +242,14 @@ class Builder {
     setup_.jobs = request_.jobs != 0 ? request_.jobs : UsableCpus();
     if (request_.jobs == 0 && !container_) setup_.jobserver = FindJobserver(world_.environment);
     advice_.jobs = setup_.jobs;
-    setup_.ccache = request_.ccache && setup_.cc.find("ccache") == std::string::npos && HasCcache();
+    setup_.ccache = request_.ccache && setup_.cc.find("ccache") == std::string::npos && Has("ccache");
+    if (auto nm = NmOf(setup_.cc); !nm.empty() && Has(nm)) setup_.nm = std::move(nm);
     return {};
   }
 
-  bool HasCcache() const {
+  bool Has(const std::string& program) const {
     const auto said = world_.spawner.Run(Wrapped(
-        {.argv = {"ccache", "--version"}, .environment = MakeEnvironment(setup_, world_.environment)}));
+        {.argv = {program, "--version"}, .environment = MakeEnvironment(setup_, world_.environment)}));
     return said && said->status.ok();
   }
 

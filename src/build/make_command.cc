@@ -126,6 +126,7 @@ sys::Command MakeCommand(const MakeSetup& setup, const std::vector<std::string>&
     if (!given("HOSTCC"))
       command.argv.push_back(std::string("HOSTCC=ccache ") + (given("LLVM") ? setup.cc : std::string("gcc")));
   }
+  if (!setup.nm.empty() && !given("NM")) command.argv.push_back("NM=" + setup.nm);
   command.argv.insert(command.argv.end(), words.begin(), words.end());
   command.environment = MakeEnvironment(setup, environment);
   if (setup.jobserver && setup.jobserver->fifo.empty()) {

@@ -17,6 +17,7 @@ struct MakeSetup {
   std::string arch;                      ///< ARCH=.
   std::string cc;                        ///< "gcc".
   std::vector<std::string> variables{};  ///< "LLVM=1", "W=1": in order.
+  std::string nm{};                      ///< NM=, when make's own choice is not the one to take.
   bool ccache = false;                   ///< Put it before the compilers.
   unsigned jobs = 1;                     ///< When no jobserver says so.
   std::optional<Jobserver> jobserver{};

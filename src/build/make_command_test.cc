@@ -27,6 +27,13 @@ TEST(MakeCommandTest, IsOutOfTreeAndReproducible) {
                                                               Join(*command.environment, "\n") + "\n");
 }
 
+TEST(MakeCommandTest, NmIsTheOneThatWasGiven) {
+  MakeSetup setup{.source = "/s", .folder = "/o", .arch = "x86_64", .cc = "gcc", .nm = "gcc-nm"};
+  EXPECT_TRUE(Has(MakeCommand(setup, {}, {}).argv, "NM=gcc-nm"));
+  setup.variables = {"NM=nm"};
+  EXPECT_FALSE(Has(MakeCommand(setup, {}, {}).argv, "NM=gcc-nm"));
+}
+
 TEST(MakeCommandTest, WhatAnotherMakeLeftInTheEnvironmentDoesNotMatter) {
   const config::Environment environment = {{"MAKEFLAGS", "w -- W=1"}, {"MAKELEVEL", "1"},
                                            {"KBUILD_OUTPUT", "/x"},   {"ARCH", "arm"},

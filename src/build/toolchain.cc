@@ -165,6 +165,16 @@ ToolNames NameTools(const Arch& arch, const ToolchainRequest& request, std::stri
   return names;
 }
 
+std::string NmOf(std::string_view cc) {
+  const size_t slash = cc.rfind('/');
+  const size_t name = slash == std::string_view::npos ? 0 : slash + 1;
+  const size_t gcc = cc.rfind("gcc");
+  if (gcc == std::string_view::npos || gcc < name || (gcc > name && cc[gcc - 1] != '-')) return "";
+  const std::string_view version = cc.substr(gcc + 3);  // "", "-11"
+  if (version.find_first_not_of("-.0123456789") != std::string_view::npos) return "";
+  return fmt::format("{}-nm{}", cc.substr(0, gcc + 3), version);
+}
+
 Result<Toolchain> IdentifyToolchain(const ToolNames& names, sys::Spawner& spawner, const Wrap& wrap,
                                     const std::vector<std::string>& environment, std::string_view image) {
   const Questions questions(spawner, wrap, environment, image);

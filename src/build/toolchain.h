@@ -57,6 +57,11 @@ std::string LlvmTool(std::string_view name, std::string_view llvm);
 /// Pure. Whether NameTools() turns this make variable into those of the toolchain: LLVM, CROSS_COMPILE.
 bool NamesToolchain(std::string_view variable);
 
+/// Pure. gcc's own call of nm ("gcc-11" → "gcc-nm-11", "/x/arm-gcc" → "/x/arm-gcc-nm"), which loads no linker
+/// plugin but gcc's. Plain nm loads all that are installed, LLVM's too, and Kbuild of 5.19 to 6.4 calls nm
+/// for every object. Empty when the compiler is not called so.
+std::string NmOf(std::string_view cc);
+
 /// Puts a command where the toolchain is: as it is, or into a container.
 using Wrap = std::function<sys::Command(const sys::Command&)>;
 

@@ -32,6 +32,15 @@ TEST(ToolNamesTest, FollowTheArchAndTheWishes) {
   EXPECT_EQ(FindArch("mips"), nullptr);
 }
 
+TEST(ToolNamesTest, NmIsTheCompilersOwn) {
+  EXPECT_EQ(NmOf("gcc"), "gcc-nm");
+  EXPECT_EQ(NmOf("gcc-11"), "gcc-nm-11");
+  EXPECT_EQ(NmOf("aarch64-linux-gnu-gcc"), "aarch64-linux-gnu-gcc-nm");
+  EXPECT_EQ(NmOf("/opt/gcc-12/bin/x-gcc-12.2"), "/opt/gcc-12/bin/x-gcc-nm-12.2");
+  for (const auto* other : {"clang", "clang-19", "ccache gcc", "/opt/gcc/bin/cc", "mygcc", "gcc.sh", ""})
+    EXPECT_EQ(NmOf(other), "") << other;
+}
+
 Result<Toolchain> Identify(sys::Spawner& spawner) {
   return IdentifyToolchain(
       Names("x86_64", {}), spawner, [](const sys::Command& command) { return command; }, {"PATH=/nowhere"},

@@ -60,7 +60,9 @@ CONFIG_SERIAL_8250_CONSOLE=y
 
 // Small and quick to build, yet with what programs of a distribution expect to find. EXPERT lets go of what
 // is otherwise always built (virtual terminals, quirks of old hardware …), so what is wanted of that is
-// named. CC_OPTIMIZE_FOR_SIZE would build a little quicker, and was seen to boot slower without KVM.
+// named. The time to build is that of the number of files, two thirds of each in headers. So what costs files
+// and is no program's need is left out: control groups without a controller. CC_OPTIMIZE_FOR_SIZE would
+// save a twentieth, and was seen to boot a fifth slower without KVM.
 constexpr std::string_view kBase = R"(
 CONFIG_EXPERT=y
 CONFIG_INIT_STACK_NONE=y
@@ -100,7 +102,6 @@ CONFIG_SHMEM=y
 CONFIG_PROC_SYSCTL=y
 CONFIG_PROC_PAGE_MONITOR=y
 CONFIG_VM_EVENT_COUNTERS=y
-CONFIG_CGROUPS=y
 CONFIG_NAMESPACES=y
 CONFIG_UTS_NS=y
 CONFIG_IPC_NS=y
