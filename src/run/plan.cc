@@ -132,7 +132,9 @@ class Planner {
     if (!choice.reason.empty()) world_.log.Debug("{}", choice.reason);
     plan_.boot_limit =
         request_.boot_timeout.value_or(machine::ScaledDeadline(kBootLimit, choice.accelerator));
-    plan_.wake_limit = machine::ScaledDeadline(kWakeLimit, choice.accelerator);
+    // Whoever gives a boot more time than is usual has a slow host, on which waking is slow too.
+    plan_.wake_limit = std::max(machine::ScaledDeadline(kWakeLimit, choice.accelerator),
+                                plan_.boot_limit / (kBootLimit / kWakeLimit));
     plan_.hang_limit = machine::ScaledDeadline(kHangLimit, choice.accelerator);
     plan_.command_limit = request_.timeout;
     return {};
