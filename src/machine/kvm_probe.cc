@@ -36,8 +36,10 @@ constexpr Limits kAttempts[] = {
     {.cpu = milliseconds(20), .wall = milliseconds(500)},
     {.cpu = milliseconds(200), .wall = milliseconds(2000)},
 };
-/// By then what moves has shown how fast; only what stood still is given the last attempt.
-constexpr size_t kAttemptsThatMove = 3;
+/// After three attempts a loop this slow is surely emulated. What stood still, or was slow only as on a busy
+/// host, is given the last one.
+constexpr size_t kUsualAttempts = 3;
+constexpr double kSurelyEmulated = 250;
 constexpr uint64_t kPageSize = 4096;
 constexpr uint64_t kCodeAddress = 0x1000;
 constexpr uint8_t kDonePort = 0x10;
@@ -214,7 +216,7 @@ KvmProbe ProbeOpen(int device) {
   if (!run) return Broken("mapping kvm_run", errno);
   KvmProbe best;
   for (size_t i = 0; i < std::size(kAttempts); ++i) {
-    if (i >= kAttemptsThatMove && best.ns_per_round > 0) break;
+    if (i >= kUsualAttempts && best.ns_per_round > kSurelyEmulated) break;
     const Attempt attempt = TimeLoop(cpu.get(), *static_cast<const kvm_run*>(run.get()), kAttempts[i]);
     if (attempt.failure) return *attempt.failure;
     KvmProbe probe = ClassifyLoop(attempt.rounds, attempt.time);
