@@ -201,14 +201,22 @@ Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const Module
         .Hint("set these options in the kernel's config and build it again");
 
   const bool virtio = chooser.Take(Need::kVirtioPci, abilities.link_modules);
+  abilities.vsock = virtio && chooser.Take(Need::kVsock, abilities.vsock_modules);
   if (!virtio || !chooser.Take(Need::kVirtioConsole, abilities.link_modules)) {
     const std::string why = chooser.WhyAny({Need::kVirtioPci, Need::kVirtioConsole});
-    if (!chooser.Take(Need::kSerialConsole, abilities.link_modules))
+    if (chooser.Take(Need::kSerialConsole, abilities.link_modules)) {
+      abilities.link = LinkKind::kSerial;
+      abilities.fallbacks.push_back(why + "; a plain serial port is used instead, which is slower");
+    } else if (abilities.vsock) {
+      abilities.link = LinkKind::kVsock;
+      abilities.fallbacks.push_back(
+          fmt::format("{}; {}; vsock is used instead, and nothing that the kernel prints will be seen", why,
+                      chooser.Why(Need::kSerialConsole)));
+    } else {
       return MakeError(ErrorCode::kUnsupported, "there is no way to talk to the agent: {}; {}", why,
                        chooser.Why(Need::kSerialConsole))
           .Hint("set one of them in the kernel's config and build it again");
-    abilities.link = LinkKind::kSerial;
-    abilities.fallbacks.push_back(why + "; a plain serial port is used instead, which is slower");
+    }
   }
   if (!virtio || !chooser.Take(Need::kNineP, abilities.root_modules)) {
     const std::string why = chooser.WhyAny({Need::kVirtioPci, Need::kNineP});
@@ -222,7 +230,6 @@ Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const Module
   if (!abilities.overlay) abilities.fallbacks.push_back(chooser.Why(Need::kOverlay));
   abilities.tmpfs = chooser.Take(Need::kTmpfs, abilities.root_modules);
   if (!abilities.tmpfs) abilities.fallbacks.push_back(chooser.Why(Need::kTmpfs));
-  abilities.vsock = virtio && chooser.Take(Need::kVsock, abilities.vsock_modules);
   std::vector<std::string> none;
   abilities.pci_hotplug = chooser.Take(Need::kPciHotplug, none);
   abilities.network = virtio && chooser.Take(Need::kVirtioNet, abilities.network_modules);

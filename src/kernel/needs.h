@@ -71,7 +71,7 @@ std::vector<NeedStatus> CheckNeeds(const kconfig::DotConfig* config, const Modul
 /// status that is kMissing.
 std::string MissingText(const NeedStatus& status);
 
-enum class LinkKind { kVirtioSerial, kSerial };
+enum class LinkKind { kVirtioSerial, kSerial, kVsock };
 enum class RootTransport { kNineP, kBlock, kInitramfs };
 
 /// The best that this kernel can do.
@@ -92,7 +92,7 @@ struct Abilities {
 };
 
 /// Picks link and root from what is there. kUnsupported when the kernel cannot be used at all (no initramfs,
-/// no ELF, neither virtio-serial nor a serial port), naming every option that lacks.
+/// no ELF, neither virtio-serial nor a serial port nor vsock), naming every option that lacks.
 Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const ModuleIndex* modules);
 
 }  // namespace kiln::kernel

@@ -97,6 +97,14 @@ TEST(Abilities, FallsBackAndSaysWhy) {
   EXPECT_EQ(ChooseAbilities(&no_console, nullptr)->link, LinkKind::kSerial);
   EXPECT_NE(ChooseAbilities(&no_console, nullptr)->fallbacks.at(0).find("CONFIG_VIRTIO_CONSOLE is not set"),
             std::string::npos);
+  std::string mute = Without("VIRTIO_CONSOLE");
+  mute.erase(mute.find("CONFIG_SERIAL_8250=y\n"), 21);
+  const kconfig::DotConfig no_serial = Config(mute);
+  const auto vsock = ChooseAbilities(&no_serial, nullptr);
+  ASSERT_TRUE(vsock) << vsock.error().Text();
+  EXPECT_EQ(vsock->link, LinkKind::kVsock);
+  EXPECT_NE(vsock->fallbacks.at(0).find("CONFIG_SERIAL_8250 is not set"), std::string::npos);
+  EXPECT_NE(vsock->fallbacks.at(0).find("vsock is used instead"), std::string::npos);
   const kconfig::DotConfig no_9p = Config(Without("9P_FS"));
   EXPECT_EQ(ChooseAbilities(&no_9p, nullptr)->root, RootTransport::kBlock);
   const kconfig::DotConfig no_virtio = Config(Without("VIRTIO_PCI"));
@@ -117,6 +125,7 @@ TEST(Abilities, RefusesWhatCannotBeUsedAtAll) {
   EXPECT_NE(refused.error().Text().find("CONFIG_BLK_DEV_INITRD"), std::string::npos);
   std::string mute = Without("VIRTIO_CONSOLE");
   mute.erase(mute.find("CONFIG_SERIAL_8250=y\n"), 21);
+  mute.erase(mute.find("CONFIG_VSOCKETS=y\n"), 18);
   const kconfig::DotConfig no_link = Config(mute);
   const auto speechless = ChooseAbilities(&no_link, nullptr);
   ASSERT_FALSE(speechless);
@@ -136,6 +145,7 @@ TEST(Abilities, TakesModulesInTheOrderOfUse) {
   ASSERT_TRUE(abilities) << abilities.error().Text();
   EXPECT_EQ(abilities->link_modules, (Strings{"virtio_pci", "virtio_console"}));
   EXPECT_EQ(abilities->root_modules, (Strings{"9pnet", "9pnet_virtio", "9p", "overlay"}));
+  EXPECT_FALSE(abilities->vsock);
 }
 
 }  // namespace

@@ -32,8 +32,9 @@ struct KvmProbe {
 std::string_view Name(KvmProbe::State state);
 
 /// Opens `device`, makes a virtual machine with one CPU in protected mode and times a loop in it. Takes 1 to
-/// 3 ms where KVM works, and never more than about 10 ms of CPU time. Uses one real-time signal of this
-/// thread for the time it runs.
+/// 3 ms where KVM works, and not more than about 30 ms of CPU time where it does not; only a KVM in which the
+/// loop does not move at all is given up to 0.3 s. Uses one real-time signal of this thread for the time it
+/// runs.
 KvmProbe ProbeKvm(const std::string& device = "/dev/kvm");
 
 /// The decision alone: `rounds` of the loop were done in `time`.

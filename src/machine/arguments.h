@@ -37,7 +37,7 @@ struct Wiring {
   Channel console{};  ///< The first serial port, ttyS0.
   Channel agent{};    ///< The agent's port; unused when the link is vsock.
   Channel qmp{};      ///< QEMU's control protocol; Unwired leaves it out.
-  /// An open /dev/vhost-vsock that QEMU inherits; -1 lets QEMU open it.
+  /// An open /dev/vhost-vsock with the guest's CID that QEMU inherits; -1 lets QEMU open it.
   int vhost_vsock_fd = -1;
 
   /// For a person to paste: the console on the terminal, nothing else.

@@ -45,6 +45,7 @@ class Examiner {
   Report Run() {
     CheckKvm();
     CheckQemu();
+    CheckVsock();
     CheckKernels();
     CheckMemory();
     CheckFolder("cache folder", folders_.cache);
@@ -124,6 +125,22 @@ class Examiner {
           Install(QemuProgram(Arch::kX86_64)));
     else
       Add("accelerator", Status::kOk, kvm ? "kvm" : "tcg (emulation)");
+  }
+
+  // Nothing lacks without it: only kernels with neither virtio-serial nor a serial port want it.
+  void CheckVsock() {
+    const std::string device = "/dev/vhost-vsock";
+    if (!world_.Exists(device))
+      Add("vsock", Status::kOk,
+          fmt::format("not offered: there is no {0} (--link vsock wants it; {1}modprobe vhost_vsock)", device,
+                      Sudo()));
+    else if (!world_.MayAccess(device, World::Access::kWrite))
+      Add("vsock", Status::kOk,
+          fmt::format("not for this user: {} may not be opened (--link vsock wants it; sudo usermod -aG kvm "
+                      "\"$USER\")",
+                      device));
+    else
+      Add("vsock", Status::kOk, fmt::format("{} can be opened", device));
   }
 
   void CheckKernels() {

@@ -27,7 +27,8 @@ FakeWorld Perfect() {
   world.files = {{"/boot/vmlinuz-6.1.0", ""},
                  {"/lib/modules/6.1.0/modules.dep", ""},
                  {"/proc/meminfo", "MemTotal: 1 kB\nMemAvailable:   8388608 kB\n"},
-                 {"/proc/sys/user/max_user_namespaces", "63000\n"}};
+                 {"/proc/sys/user/max_user_namespaces", "63000\n"},
+                 {"/dev/vhost-vsock", ""}};
   for (const char* tool : {"busybox", "gdb", "git", "make", "gcc", "flex", "bison", "bc", "pahole", "ccache",
                            "musl-gcc", "mke2fs", "qemu-img", "ssh"})
     world.programs[tool] = std::string("/usr/bin/") + tool;
@@ -47,6 +48,16 @@ TEST(Doctor, APerfectHost) {
   EXPECT_TRUE(report.Usable());
   ExpectGolden("machine/doctor_perfect.txt", RenderText(report));
   ExpectGolden("machine/doctor_perfect.json", RenderJson(report));
+}
+
+TEST(Doctor, VsockIsToldOfAndNeverALack) {
+  FakeWorld world = Perfect();
+  world.denied = {{"/dev/vhost-vsock", World::Access::kWrite}};
+  EXPECT_THAT(Find(Examine(world, kFolders), "vsock").found, HasSubstr("may not be opened"));
+  world.files.erase("/dev/vhost-vsock");
+  const Check absent = Find(Examine(world, kFolders), "vsock");
+  EXPECT_THAT(absent.found, HasSubstr("sudo modprobe vhost_vsock"));
+  EXPECT_EQ(absent.status, Check::Status::kOk);
 }
 
 TEST(Doctor, AHostThatLacksEverything) {

@@ -64,6 +64,8 @@ class Planner {
     plan_.machine_id_path.clear();
     plan_.machine.network.mac.clear();
     plan_.machine.generation_id.reset();
+    // Nobody talks to the agent, and a CID is only ours while a run has it.
+    if (IsVsock()) plan_.machine.agent_link = {.transport = machine::AgentLink::Transport::kSerial};
     KILN_TRY(MakeInitramfs(StandaloneScript(plan_)));
     KILN_TRY(CommandLine({fmt::format("kiln.script=/{}", rootfs::kScript)}));
     plans.by_hand = std::move(plan_);
@@ -132,7 +134,9 @@ class Planner {
     if (!choice.reason.empty()) world_.log.Debug("{}", choice.reason);
     plan_.boot_limit =
         request_.boot_timeout.value_or(machine::ScaledDeadline(kBootLimit, choice.accelerator));
-    plan_.wake_limit = machine::ScaledDeadline(kWakeLimit, choice.accelerator);
+    // Whoever gives a boot more time than is usual has a slow host, on which waking is slow too.
+    plan_.wake_limit = std::max(machine::ScaledDeadline(kWakeLimit, choice.accelerator),
+                                plan_.boot_limit / (kBootLimit / kWakeLimit));
     plan_.hang_limit =
         request_.hang_timeout.value_or(machine::ScaledDeadline(kHangLimit, choice.accelerator));
     plan_.command_limit = request_.timeout;
@@ -148,10 +152,7 @@ class Planner {
     machine.boot_protocol = plan_.kernel.protocol == kernel::BootProtocol::kPvh
                                 ? machine::BootProtocol::kPvh
                                 : machine::BootProtocol::kLinux;
-    if (request_.link == "serial" ||
-        (request_.link == "auto" && abilities_.link == kernel::LinkKind::kSerial)) {
-      machine.agent_link.transport = machine::AgentLink::Transport::kSerial;
-    }
+    machine.agent_link.transport = KILN_TRY(ChooseLink());
     for (const DiskRequest& disk : request_.disks) machine.disks.push_back(KILN_TRY(AttachDisk(disk)));
     if (request_.net == "user") {
       if (!abilities_.network) {
@@ -169,6 +170,28 @@ class Planner {
     machine.generation_id = plan_.identity.generation_id;
     if (machine.network.kind != machine::Network::Kind::kNone) machine.network.mac = plan_.identity.mac;
     return {};
+  }
+
+  bool IsVsock() const { return plan_.machine.agent_link.transport == machine::AgentLink::Transport::kVsock; }
+
+  Result<machine::AgentLink::Transport> ChooseLink() const {
+    using Transport = machine::AgentLink::Transport;
+    if (request_.link == "virtio-serial") return Transport::kVirtioSerial;
+    if (request_.link == "serial") return Transport::kSerial;
+    if (request_.link == "vsock") {
+      if (abilities_.vsock) return Transport::kVsock;
+      return MakeError(ErrorCode::kUnsupported, "this kernel has no vsock sockets over virtio")
+          .Hint("build it with CONFIG_VSOCKETS=y and CONFIG_VIRTIO_VSOCKETS=y, or leave --link out");
+    }
+    switch (abilities_.link) {
+      case kernel::LinkKind::kVirtioSerial:
+        return Transport::kVirtioSerial;
+      case kernel::LinkKind::kSerial:
+        return Transport::kSerial;
+      case kernel::LinkKind::kVsock:
+        return Transport::kVsock;
+    }
+    KILN_CHECK(false);
   }
 
   static Result<machine::Disk> AttachDisk(const DiskRequest& disk) {
@@ -355,7 +378,9 @@ class Planner {
       return MakeError(ErrorCode::kNotFound, "the kernel {} has no modules folder, so {} can't be loaded",
                        plan_.kernel.image, request_.modules[0]);
     }
-    ready = KILN_TRY(kernel::PlanModules(*modules_, abilities_.link_modules)).load;
+    std::vector<std::string> link = abilities_.link_modules;
+    if (IsVsock()) link.insert(link.end(), abilities_.vsock_modules.begin(), abilities_.vsock_modules.end());
+    ready = KILN_TRY(kernel::PlanModules(*modules_, link)).load;
     const auto rest = KILN_TRY(kernel::PlanModules(*modules_, LaterModules()));
     for (const auto& missing : rest.missing) {
       if (std::ranges::find(request_.modules, missing) == request_.modules.end()) continue;

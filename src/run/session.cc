@@ -75,14 +75,27 @@ class Session final : public console::RecordSink {
     KILN_TRY(StartQemu());
     Mark(timings_.qemu_started);
     result_.argv = qemu_->argv();
-    link_ = KILN_TRY(vm::AgentLink::Create(
-        world_.loop, qemu_->TakeAgentFd(), RandomNumber(), kWindow,
-        {.ready = [this](const wire::AgentHello& hello) { OnReady(hello); },
-         .log = [this](const std::string& line) { world_.log.Debug("agent: {}", Printable(line)); },
-         .lost = [this](const Error& error) { OnLinkLost(error); }}));
+    KILN_TRY(ConnectAgent());
     boot_timer_ =
         world_.loop.After(use_.clone ? plan_.wake_limit : plan_.boot_limit, [this] { OnBootLimit(); });
     if (use_.clone) WakeClone();
+    return {};
+  }
+
+  Result<> ConnectAgent() {
+    if (sys::Fd wired = qemu_->TakeAgentFd()) return Link(std::move(wired));
+    return qemu_->AwaitAgent([this](Result<sys::Fd> agent) {
+      const auto linked = agent ? Link(*std::move(agent)) : Result<>(agent.error());
+      if (!linked) Conclude(JudgeInfra(linked.error()));
+    });
+  }
+
+  Result<> Link(sys::Fd agent) {
+    link_ = KILN_TRY(vm::AgentLink::Create(
+        world_.loop, std::move(agent), RandomNumber(), kWindow,
+        {.ready = [this](const wire::AgentHello& hello) { OnReady(hello); },
+         .log = [this](const std::string& line) { world_.log.Debug("agent: {}", Printable(line)); },
+         .lost = [this](const Error& error) { OnLinkLost(error); }}));
     return {};
   }
 

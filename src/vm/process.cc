@@ -24,6 +24,10 @@ Shutdown ReasonOf(const nlohmann::json& data) {
   return Shutdown::kHost;
 }
 
+bool IsVsock(const machine::Machine& machine) {
+  return machine.agent_link.transport == machine::AgentLink::Transport::kVsock;
+}
+
 class OwnChild final : public QemuKeeper {
  public:
   explicit OwnChild(sys::Child child) : child_(std::move(child)) {}
@@ -58,9 +62,11 @@ std::string_view Name(Shutdown shutdown) {
 Result<std::vector<std::string>> QemuProcess::Arguments(const std::string& qemu,
                                                         const machine::Machine& machine,
                                                         const machine::QemuFeatures& features) {
-  const machine::Wiring wiring{.console = machine::InheritedFd{kConsoleFd},
-                               .agent = machine::InheritedFd{kAgentFd},
-                               .qmp = machine::InheritedFd{kQmpFd}};
+  machine::Wiring wiring{.console = machine::InheritedFd{kConsoleFd}, .qmp = machine::InheritedFd{kQmpFd}};
+  if (IsVsock(machine))
+    wiring.vhost_vsock_fd = kAgentFd;
+  else
+    wiring.agent = machine::InheritedFd{kAgentFd};
   auto argv = KILN_TRY(machine::QemuArguments(machine, features, wiring));
   argv.insert(argv.begin(), qemu);
   return argv;
@@ -72,22 +78,34 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(sys::Loop& loop, sys::Sp
                                                         const machine::QemuFeatures& features, Events events,
                                                         const std::vector<std::pair<int, int>>& inherited) {
   sys::SocketEnds console = KILN_TRY(sys::SocketPair());
-  sys::SocketEnds agent = KILN_TRY(sys::SocketPair());
   sys::SocketEnds qmp = KILN_TRY(sys::SocketPair());
   sys::PipeEnds errors = KILN_TRY(sys::Pipe());
 
   std::unique_ptr<QemuProcess> process(new QemuProcess(loop));
   process->events_ = std::move(events);
-  process->argv_ = KILN_TRY(Arguments(qemu, machine, features));
+  // The agent's end: one of a pair of sockets, or the vsock device.
+  sys::Fd agent;
+  machine::Machine linked = machine;
+  if (IsVsock(machine)) {
+    process->vsock_host_ = MakeSystemVsockHost();
+    process->vsock_ = KILN_TRY(OpenVsock(*process->vsock_host_));
+    agent = std::move(process->vsock_->device);
+    linked.agent_link.cid = process->vsock_->cid;
+    linked.append.push_back(fmt::format("kiln.link=vsock:{}", process->vsock_->port));
+  } else {
+    sys::SocketEnds ends = KILN_TRY(sys::SocketPair());
+    agent = std::move(ends.theirs);
+    process->agent_ = std::move(ends.ours);
+  }
+  process->argv_ = KILN_TRY(Arguments(qemu, linked, features));
   sys::Command command{.argv = process->argv_,
                        .descriptors = {{1, errors.write.get()},
                                        {2, errors.write.get()},
                                        {kConsoleFd, console.theirs.get()},
-                                       {kAgentFd, agent.theirs.get()},
+                                       {kAgentFd, agent.get()},
                                        {kQmpFd, qmp.theirs.get()}}};
   command.descriptors.insert(command.descriptors.end(), inherited.begin(), inherited.end());
   process->keeper_ = std::make_unique<OwnChild>(KILN_TRY(spawner.Spawn(command), "starting QEMU"));
-  process->agent_ = std::move(agent.ours);
   KILN_TRY(process->Connect(std::move(console.ours), std::move(qmp.ours), std::move(errors.read)));
   return process;
 }
@@ -135,6 +153,20 @@ Result<> QemuProcess::Connect(sys::Fd console, sys::Fd qmp, sys::Fd errors) {
 }
 
 QemuProcess::~QemuProcess() = default;
+
+Result<> QemuProcess::AwaitAgent(std::function<void(Result<sys::Fd>)> came) {
+  KILN_CHECK(vsock_, "only a vsock link is waited for");
+  agent_watch_ =
+      KILN_TRY(loop_.Watch(vsock_->listener.get(), EPOLLIN, [this, came = std::move(came)](uint32_t) mutable {
+        auto agent = AcceptAgent(*vsock_host_, *vsock_);
+        if (agent && !*agent) return;
+        const auto tell = std::move(came);  // The watch owns it.
+        agent_watch_.Reset();
+        vsock_.reset();
+        tell(std::move(agent));
+      }));
+  return {};
+}
 
 void QemuProcess::HandleEvent(const std::string& name, const nlohmann::json& data) {
   if (name == "SHUTDOWN") shutdown_ = ReasonOf(data);

@@ -11,6 +11,7 @@
 #include "sys/process.h"
 #include "sys/stream.h"
 #include "vm/qmp.h"
+#include "vm/vsock.h"
 
 namespace kiln::vm {
 
@@ -69,7 +70,8 @@ class QemuProcess {
   };
 
   /// Starts it. Take the agent's descriptor with TakeAgentFd(). `qemu` is the binary's path. `inherited` are
-  /// more descriptors that the machine's arguments name: {in QEMU, ours}, from kFirstInheritedFd on.
+  /// more descriptors that the machine's arguments name: {in QEMU, ours}, from kFirstInheritedFd on. A vsock
+  /// link gets a free CID and port, which the kernel's command line tells the agent.
   static Result<std::unique_ptr<QemuProcess>> Start(sys::Loop& loop, sys::Spawner& spawner,
                                                     const std::string& qemu, const machine::Machine& machine,
                                                     const machine::QemuFeatures& features, Events events,
@@ -86,8 +88,10 @@ class QemuProcess {
   /// Gives the channels away for an Adopt() elsewhere; the agent's is empty, as it has been taken before.
   /// QEMU stays ours to end, and its end is still told. QMP must be idle.
   QemuChannels ReleaseChannels();
-  /// Our end of the agent's channel; once. Empty for a vsock link, which is reached by its CID.
+  /// Our end of the agent's channel; once. Empty for a vsock link, on which the agent comes by itself.
   sys::Fd TakeAgentFd() { return std::move(agent_); }
+  /// For a vsock link: `came` is given the agent's connection when it is there; once, and no other after it.
+  Result<> AwaitAgent(std::function<void(Result<sys::Fd>)> came);
   Qmp& qmp() { return *qmp_; }
   /// Told the status of a migration ("active", "completed", "failed" …) as it changes.
   void OnMigration(std::function<void(const std::string& status)> changed) {
@@ -119,6 +123,9 @@ class QemuProcess {
   std::unique_ptr<sys::Stream> errors_stream_;
   std::unique_ptr<Qmp> qmp_;
   sys::Fd agent_;
+  std::unique_ptr<VsockHost> vsock_host_;
+  std::optional<VsockEnds> vsock_;  // Until the agent has come.
+  sys::Loop::Handle agent_watch_;
   sys::Loop::Handle exit_watch_;
   sys::Loop::Handle drain_limit_;
   std::string errors_;
