@@ -10,19 +10,24 @@ void Append(std::vector<std::string>& words, std::initializer_list<std::string_v
   words.insert(words.end(), more.begin(), more.end());
 }
 
-void AppendX86(std::vector<std::string>& words, Accelerator accelerator) {
+void AppendX86(std::vector<std::string>& words, Accelerator accelerator, std::optional<uint32_t> tsc_khz) {
   // A panic before the serial driver is up is seen through the early console, which the driver takes over.
   Append(words, {"console=ttyS0", "earlycon=uart8250,io,0x3f8"});
   // QEMU's emulated TSC is the host's own, the same on every CPU; the kernel cannot know that and with two
   // CPUs would fall back to the HPET, whose reading costs twenty times more. Its check that the timer
   // interrupt works panics when the host is so busy that the guest misses ten ticks.
   if (accelerator == Accelerator::kTcg) Append(words, {"tsc=reliable", "no_timer_check"});
+  // On a busy host the guest may measure the rate of its counter wrongly, and its time runs fast or slowly
+  // from then on. (Older kernels than the word pass over it.)
+  if (accelerator == Accelerator::kTcg && tsc_khz) words.push_back(TscWord(*tsc_khz));
   // A guest that is emulated on a busy host stands still for longer than its own watchdogs think a CPU may.
   if (accelerator == Accelerator::kTcg)
     Append(words, {"watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=60"});
 }
 
 }  // namespace
+
+std::string TscWord(uint32_t khz) { return fmt::format("tsc_early_khz={}", khz); }
 
 Result<std::vector<std::string>> SplitCommandLine(std::string_view text) {
   std::vector<std::string> words;
@@ -63,7 +68,7 @@ Result<std::vector<std::string>> KernelCommandLine(const Machine& machine,
   }
   switch (machine.arch) {
     case Arch::kX86_64:
-      AppendX86(words, machine.accelerator);
+      AppendX86(words, machine.accelerator, options.tsc_khz);
       break;
   }
   // The tests that each built-in cipher runs on itself: a seventh of an emulated boot.

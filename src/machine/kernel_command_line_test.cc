@@ -42,6 +42,12 @@ TEST(KernelCommandLine, WordsForEmulationStayThere) {
             "loglevel=5 console=ttyS0 earlycon=uart8250,io,0x3f8 cryptomgr.notests panic=-1");
 }
 
+TEST(KernelCommandLine, TheCountersRateIsForEmulationOnly) {
+  EXPECT_THAT(Line({.tsc_khz = 2596136}), HasSubstr(" tsc_early_khz=2596136 "));
+  const auto words = KernelCommandLine({.accelerator = Accelerator::kKvm}, {.tsc_khz = 2596136});
+  EXPECT_EQ(Join(*words, " ").find("tsc_early_khz"), std::string::npos);
+}
+
 TEST(KernelCommandLine, ExtraMustParse) {
   EXPECT_FALSE(KernelCommandLine(Machine{}, {.extra = {"a=\"b"}}).has_value());
 }

@@ -13,6 +13,7 @@
 #include "machine/accel.h"
 #include "machine/kernel_command_line.h"
 #include "machine/qemu.h"
+#include "machine/tsc.h"
 #include "rootfs/disk_image.h"
 #include "rootfs/initramfs.h"
 #include "run/guest_user.h"
@@ -50,6 +51,8 @@ class Planner {
     Mark(timings_.planned);
     KILN_TRY(MakeInitramfs({}));
     Mark(timings_.initramfs);
+    // At the end of the plan: what came before was time to measure over.
+    if (tsc_meter_) plan_.tsc_khz = tsc_meter_->Finish();
     KILN_TRY(CommandLine({}));
     return std::move(plan_);
   }
@@ -132,6 +135,7 @@ class Planner {
     const auto choice = KILN_TRY(machine::ChooseAccelerator(*wish, probe, plan_.features));
     plan_.machine.accelerator = choice.accelerator;
     if (!choice.reason.empty()) world_.log.Debug("{}", choice.reason);
+    if (HasHostsCounter()) tsc_meter_.emplace(world_.paths.cache);
     plan_.boot_limit =
         request_.boot_timeout.value_or(machine::ScaledDeadline(kBootLimit, choice.accelerator));
     // Whoever gives a boot more time than is usual has a slow host, on which waking is slow too.
@@ -141,6 +145,15 @@ class Planner {
         request_.hang_timeout.value_or(machine::ScaledDeadline(kHangLimit, choice.accelerator));
     plan_.command_limit = request_.timeout;
     return {};
+  }
+
+  // An emulated guest's counter is the host's own, unless it counts instructions instead (-icount).
+  bool HasHostsCounter() const {
+    const auto counts = [](const std::string& argument) {
+      return argument.find("icount") != std::string::npos;
+    };
+    return plan_.machine.accelerator == machine::Accelerator::kTcg &&
+           std::ranges::none_of(request_.qemu_arguments, counts);
   }
 
   Result<> ShapeMachine() {
@@ -462,7 +475,7 @@ class Planner {
   }
 
   Result<> CommandLine(std::vector<std::string> ours) {
-    machine::CommandLineOptions options{.extra = std::move(ours)};
+    machine::CommandLineOptions options{.tsc_khz = plan_.tsc_khz, .extra = std::move(ours)};
     if (request_.verbose) options.verbosity = machine::CommandLineOptions::Verbosity::kVerbose;
     if (plan_.machine.agent_link.transport == machine::AgentLink::Transport::kSerial) {
       options.extra.emplace_back("kiln.link=ttyS1");
@@ -478,6 +491,7 @@ class Planner {
   store::Cache cache_;
   std::optional<kernel::ModuleIndex> modules_;
   kernel::Abilities abilities_;
+  std::optional<machine::TscMeter> tsc_meter_;
   rootfs::RootKind root_kind_ = rootfs::RootKind::kHost;
   GuestUser user_;
   std::string folder_;       // Of --root DIR.

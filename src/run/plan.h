@@ -40,8 +40,9 @@ struct Plan {
   Duration wake_limit{};  ///< A template that has not woken by then is given up for a boot.
   Duration hang_limit{};  ///< A guest that says nothing to a ping for so long hangs.
   std::optional<Duration> command_limit;
-  std::string config_hash;         ///< Of the kernel's configuration text; empty when it is not known.
-  std::vector<std::string> notes;  ///< What the user should know, a line each.
+  std::optional<uint32_t> tsc_khz;  ///< What the kernel is told of its time stamp counter, as measured here.
+  std::string config_hash;          ///< Of the kernel's configuration text; empty when it is not known.
+  std::vector<std::string> notes;   ///< What the user should know, a line each.
   /// Cache entries that the machine uses; held so that nobody evicts them meanwhile.
   std::vector<std::shared_ptr<store::CacheEntry>> held;
 };

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
 #include "machine/arguments.h"
+#include "machine/kernel_command_line.h"
 #include "run/identity.h"
 #include "run/setup.h"
 #include "store/hasher.h"
@@ -109,6 +111,11 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks) {
   for (auto& disk : shape.disks) disk = machine::Disk{.path = "/disk", .read_only = disk.read_only};
   shape.network.forwards.clear();
   ForgetIdentity(shape);
+  // Measured anew on each boot of the host, to a few parts in a million; a host with another counter differs
+  // more.
+  if (plan.tsc_khz)
+    std::ranges::replace(shape.append, machine::TscWord(*plan.tsc_khz),
+                         machine::TscWord((*plan.tsc_khz + 500) / 1000));
   store::Hasher hasher;
   hasher.Add("template", kSchema);
   for (const auto& argument : KILN_TRY(machine::QemuArguments(shape, plan.features, {}))) {
