@@ -7,7 +7,7 @@
 namespace kiln::machine {
 namespace {
 
-constexpr Duration kProbeLimit = std::chrono::seconds(20);
+constexpr Duration kProbeLimit = std::chrono::seconds(60);
 constexpr size_t kCacheLimit = size_t{256} << 10;
 
 std::string FeatureNames(const QemuFeatures& features) {
