@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
+#include "base/strings.h"
 #include "console/reader.h"
 
 namespace kiln::crash {
@@ -103,16 +106,22 @@ TEST(Detector, ManyReportsAreBounded) {
 }
 
 TEST(Detector, HostileLogsEnd) {
-  // Sizes at which quadratic work would take minutes.
-  std::string headers;
-  std::string nested;
-  for (int i = 0; i < 300'000; ++i) {
-    headers += "BUG: unable to handle page fault\n";
-    nested += "Call Trace:\n foo+0x1/0x2\n BUG: KASAN: use-after-free in foo+0x1/0x2\n";
-  }
-  EXPECT_EQ(ReadReports(headers).size(), Detector::kMaxReports);
-  EXPECT_EQ(ReadReports(nested).size(), Detector::kMaxReports);
-  EXPECT_TRUE(ReadReports(std::string(30'000'000, '[')).empty());
+  // Sizes at which quadratic work would take minutes. KILN_TEST_MEGABYTES=100: a million nested traces.
+  const char* const wanted = std::getenv("KILN_TEST_MEGABYTES");
+  const auto megabytes = wanted == nullptr ? 10U : ParseUnsigned(wanted).value_or(10U);
+  const auto repeat = [](std::string_view text, size_t times) {
+    std::string out;
+    out.reserve(text.size() * times);
+    for (size_t i = 0; i < times; ++i) out += text;
+    return out;
+  };
+  for (const std::string_view line : {"BUG: \n", "BUG: unable to handle page fault\n"})
+    EXPECT_EQ(ReadReports(repeat(line, megabytes * 1'000'000 / line.size())).size(), Detector::kMaxReports);
+  EXPECT_EQ(ReadReports(repeat("Call Trace:\n foo+0x1/0x2\n BUG: KASAN: use-after-free in foo+0x1/0x2\n",
+                               megabytes * 10'000))
+                .size(),
+            Detector::kMaxReports);
+  EXPECT_TRUE(ReadReports(std::string(megabytes * 1'000'000, '[')).empty());
 }
 
 TEST(Detector, TheTestersOwnDeathIsSuppressed) {

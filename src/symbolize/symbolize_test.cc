@@ -368,7 +368,7 @@ TEST_F(World, SourcesAreLookedForInOrder) {
   for (const auto* name : {"usr/lib/debug/boot/vmlinux-6.1.0-test", "tree/vmlinux",
                            "usr/lib/modules/6.1.0-test/kernel/snd-hda.ko",
                            "usr/lib/debug/lib/modules/6.1.0-test/kernel/snd-hda.ko.debug",
-                           "usr/lib/debug/.build-id/ab/cdef.debug"}) {
+                           "usr/lib/debug/.build-id/ab/cdef01.debug"}) {
     const std::string path = sys::JoinPath(root, name);
     ASSERT_TRUE(sys::MakeDirectories(std::string(sys::DirName(path))));
     ASSERT_TRUE(sys::WriteFileAtomic(path, "x"));
@@ -381,8 +381,8 @@ TEST_F(World, SourcesAreLookedForInOrder) {
   EXPECT_THAT(sources.Modules("snd_hda", kRelease),
               ElementsAre(root + "/usr/lib/debug/lib/modules/6.1.0-test/kernel/snd-hda.ko.debug",
                           root + "/usr/lib/modules/6.1.0-test/kernel/snd-hda.ko"));
-  EXPECT_THAT(sources.DebugFiles("/x/y.ko", "abcdef", ""),
-              ElementsAre(root + "/usr/lib/debug/.build-id/ab/cdef.debug"));
+  EXPECT_THAT(sources.DebugFiles("/x/y.ko", "abcdef01", ""),
+              ElementsAre(root + "/usr/lib/debug/.build-id/ab/cdef01.debug"));
   EXPECT_EQ(sources.Download("abcdef0123"), "");
   EXPECT_TRUE(spawner.commands.empty()) << "servers are asked only when that was wanted";
 }
