@@ -362,14 +362,16 @@ class Builder {
     outcome_.warnings.insert(outcome_.warnings.end(), output.warnings().begin(), output.warnings().end());
   }
 
-  // What a profile of kiln's own asks may be asked of any tree; what the user asks is told before minutes
-  // pass.
+  // What the user asks here is told before minutes pass; what profiles ask, at the end.
   void TellUnmet() {
     outcome_.info.unmet = FindUnmet(
         loaded_, config_,
         {.tree = source_, .arch = request_.arch, .srcarch = std::string(arch_->source), .variables = {}});
     for (const auto& one : outcome_.info.unmet) {
-      if (one.from.starts_with("profile ")) continue;
+      const bool here = one.from == "--set" || std::ranges::any_of(request_.fragments, [&](const auto& path) {
+                          return one.from.starts_with(path + ":");
+                        });
+      if (!here) continue;
       world_.observer.OnNote(fmt::format("{}={} ({}) is {}{}", one.symbol, one.wanted, one.from, one.got,
                                          one.reason.empty() ? "" : ": " + one.reason));
     }
