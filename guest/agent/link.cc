@@ -85,12 +85,14 @@ bool ParseLink(View value, BootOptions& options) {
   View rest = value;
   if (TakePrefix(rest, "vsock:")) {
     parsed.link = wire::kLinkVsock;
-    parsed.port = 0;
-    if (rest.size == 0 || rest.size > 9) return false;
+    uint64_t port = 0;  // Of 32 bits; the kernel gives out ports from all of them.
+    if (rest.size == 0 || rest.size > 10) return false;
     for (size_t i = 0; i < rest.size; ++i) {
       if (rest.data[i] < '0' || rest.data[i] > '9') return false;
-      parsed.port = parsed.port * 10 + static_cast<uint32_t>(rest.data[i] - '0');
+      port = port * 10 + static_cast<uint64_t>(rest.data[i] - '0');
     }
+    if (port > UINT32_MAX) return false;
+    parsed.port = static_cast<uint32_t>(port);
   } else if (TakePrefix(rest, "virtio:")) {
     parsed.link = wire::kLinkVirtioSerial;
     if (!CopyName(parsed.name, sizeof(parsed.name), rest)) return false;

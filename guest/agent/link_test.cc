@@ -23,6 +23,7 @@ TEST(AgentCommandLine, EachLinkAndTheLastOneCounts) {
   EXPECT_EQ(options.link, wire::kLinkVsock);
   EXPECT_EQ(options.port, 1024U);
   EXPECT_STREQ(options.script, "/kiln/script");
+  EXPECT_EQ(ParseCommandLine("kiln.link=vsock:4294967294", failure).port, 4294967294U);
   options = ParseCommandLine("x kiln.link=virtio:other", failure);
   EXPECT_EQ(options.link, wire::kLinkVirtioSerial);
   EXPECT_STREQ(options.name, "other");
@@ -30,8 +31,14 @@ TEST(AgentCommandLine, EachLinkAndTheLastOneCounts) {
 }
 
 TEST(AgentCommandLine, NonsenseIsSaidAndChangesNothing) {
-  const char* const lines[] = {"kiln.link=",         "kiln.link=vsock:",         "kiln.link=vsock:1x",
-                               "kiln.link=tty/../x", "kiln.link=carrier-pigeon", "kiln.link=virtio:"};
+  const char* const lines[] = {"kiln.link=",
+                               "kiln.link=vsock:",
+                               "kiln.link=vsock:1x",
+                               "kiln.link=vsock:4294967296",
+                               "kiln.link=vsock:10000000000",
+                               "kiln.link=tty/../x",
+                               "kiln.link=carrier-pigeon",
+                               "kiln.link=virtio:"};
   for (const char* line : lines) {
     Failure failure;
     EXPECT_STREQ(ParseCommandLine(line, failure).name, "org.kiln.agent") << line;

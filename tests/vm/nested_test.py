@@ -18,7 +18,7 @@ PROLOGUE = f"""
 set -e
 export XDG_CACHE_HOME={CACHE} XDG_STATE_HOME=/run/state XDG_CONFIG_HOME=/run/config XDG_RUNTIME_DIR=/run/kiln
 mkdir -p /run/kiln
-inner() {{ timeout 1200 {KILN} run --boot-timeout 15m --accel kvm --cpus 1 --kernel "$KERNEL" "$@" </dev/null; }}
+inner() {{ timeout 1200 {KILN} run --boot-timeout 6m --accel kvm --cpus 1 --kernel "$KERNEL" "$@" </dev/null; }}
 modprobe kvm_amd
 modprobe vhost_vsock
 tries=0
@@ -77,7 +77,7 @@ class Vsock(Nested):
         output = self.nested("""
 inner --link vsock --root initramfs -- sh -c 'uname -r; cat /proc/cmdline; head -c 3000000 /dev/zero | sha256sum; exit 0'
 set +e
-rmmod vhost_vsock
+rm /dev/vhost-vsock
 inner --link vsock --root initramfs -- true 2>&1
 echo "code $?"
 """)
