@@ -59,8 +59,13 @@ Failure TakeIdentity(const wire::ExecOf<Owner>& request) {
   for (uint32_t i = 0; i < request.groups.count; ++i) groups[i] = request.groups.At(i);
   // A user namespace may forbid this even to its root, who loses nothing by keeping what groups there are.
   const bool keep = request.groups.count == 0 && request.uid == 0;
-  if (setgroups(request.groups.count, groups) != 0 && !(errno == EPERM && keep))
+  if (setgroups(request.groups.count, groups) != 0 && !(errno == EPERM && keep)) {
+    // Without CONFIG_MULTIUSER everybody is root.
+    if (errno == ENOSYS && request.uid == 0) return {};
+    if (errno == ENOSYS)
+      return Failed(errno, "become a user in a kernel without CONFIG_MULTIUSER (--user root works)");
     return Failed(errno, "take the supplementary groups");
+  }
   if (setgid(request.gid) != 0) return Failed(errno, "take group ", uint64_t{request.gid});
   if (setuid(request.uid) != 0) return Failed(errno, "become user ", uint64_t{request.uid});
   return {};

@@ -9,7 +9,6 @@
 
 #include "base/strings.h"
 #include "build/copy.h"
-#include "build/headers.h"
 #include "kernel/builds.h"
 #include "sys/files.h"
 
@@ -153,7 +152,6 @@ Result<> Collect(const std::string& build_folder, const std::string& entry, cons
   KILN_TRY(CopyFolderIfThere(build_folder, entry, fmt::format("arch/{}/include", arch.source), everything));
   KILN_TRY(CopyFolderIfThere(build_folder, entry, "scripts", IsNoObject));
   KILN_TRY(CopyFolderIfThere(build_folder, entry, "rust", IsForRustModules));
-  KILN_TRY(sys::WriteFileAtomic(sys::JoinPath(entry, "Makefile"), MakefileOfBuild()));
   PointModules(entry, source);
   if (::symlink(source.c_str(), sys::JoinPath(entry, "source").c_str()) != 0 && errno != EEXIST)
     return ErrnoError(errno, "make the link {}/source", entry);

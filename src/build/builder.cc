@@ -437,7 +437,8 @@ class Builder {
     }
     MakeCompileCommands(source_, folder_->path(), world_.spawner, world_.environment, outcome_.notes);
     world_.observer.OnPhase(Phase::kKeeping);
-    auto entry = KILN_TRY(KeepBuild(cache_, *folder_, *arch_, {source_, commit_.empty() ? listing_ : files_},
+    auto entry = KILN_TRY(KeepBuild(cache_, *folder_, *arch_,
+                                    {source_, commit_.empty() ? listing_ : files_, toolchain_.variables},
                                     info, request_.force));
     outcome_.folder = entry.path();
     outcome_.entry = std::make_shared<const store::CacheEntry>(std::move(entry));

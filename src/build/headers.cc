@@ -98,8 +98,16 @@ Result<> KeepHeaders(store::Cache& cache, const Listing& listing, const std::str
   return LinkFolder(entry.PathOf("tree"), sys::JoinPath(folder, "headers"));
 }
 
-std::string MakefileOfBuild() {
-  return "# Builds a module for this kernel: make -C <this folder> M=<the module's folder>\n"
+std::string MakefileOfBuild(std::string_view arch, const std::vector<std::string>& toolchain) {
+  std::string text = "# Builds a module for this kernel: make -C <this folder> M=<the module's folder>\n";
+  text += fmt::format("export ARCH ?= {}\n", arch);
+  for (std::string_view variable : toolchain) {
+    const size_t equals = variable.find('=');
+    if (equals == std::string_view::npos) continue;
+    text += fmt::format("export {} ?= {}\n", variable.substr(0, equals),
+                        ReplaceAll(variable.substr(equals + 1), "$", "$$"));
+  }
+  return text +
          "kept-build := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))\n"
          "export KBUILD_OUTPUT := $(kept-build)\n"
          "include $(kept-build)/headers/Makefile\n";

@@ -24,7 +24,8 @@ std::string HeadersKey(const Listing& listing, std::string_view srcarch);
 Result<> KeepHeaders(store::Cache& cache, const Listing& listing, const std::string& source,
                      std::string_view srcarch, const std::string& folder);
 
-/// Pure. The Makefile of a kept build: `make -C <the folder> M=<a module's folder>`. The folder may be moved.
-std::string MakefileOfBuild();
+/// Pure. The Makefile of a kept build: `make -C <the folder> M=<a module's folder>`, for its architecture and
+/// by its toolchain ("LLVM=-19") unless others are given. The folder may be moved.
+std::string MakefileOfBuild(std::string_view arch, const std::vector<std::string>& toolchain);
 
 }  // namespace kiln::build

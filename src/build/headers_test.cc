@@ -20,7 +20,11 @@ TEST(HeadersTest, WhatModulesReadIsKept) {
 }
 
 TEST(HeadersTest, TheMakefileFindsItsFolderWhereverItIs) {
-  const std::string text = MakefileOfBuild();
+  const std::string text = MakefileOfBuild("arm64", {"LLVM=-19", "CROSS_COMPILE=aarch64-linux-gnu-"});
+  EXPECT_NE(
+      text.find("export ARCH ?= arm64\nexport LLVM ?= -19\nexport CROSS_COMPILE ?= aarch64-linux-gnu-\n"),
+      std::string::npos)
+      << text;
   EXPECT_EQ(text.find("/home"), std::string::npos);
   EXPECT_NE(text.find("include $(kept-build)/headers/Makefile\n"), std::string::npos);
 }

@@ -145,6 +145,8 @@ Result<store::CacheEntry> KeepBuild(store::Cache& cache, const BuildFolder& fold
                                           [](std::string_view) { return true; }));
                   }
                   KILN_TRY(Collect(folder.path(), draft, arch, sources.path));
+                  KILN_TRY(sys::WriteFileAtomic(sys::JoinPath(draft, "Makefile"),
+                                                MakefileOfBuild(arch.name, sources.toolchain)));
                   KILN_TRY(KeepHeaders(cache, sources.listing, sources.path, arch.source, draft));
                   return sys::WriteFileAtomic(sys::JoinPath(draft, "build.json"), SerializeInfo(info));
                 }),

@@ -40,10 +40,12 @@ std::string CommandThatMakes(std::string_view target, std::string_view output);
 void MakeCompileCommands(const std::string& source, const std::string& folder, sys::Spawner& spawner,
                          const config::Environment& environment, std::vector<std::string>& notes);
 
-/// What was built: a folder of sources, and what is in it.
+/// What was built: a folder of sources, what is in it, and make's variables that name the toolchain
+/// ("LLVM=-19").
 struct Sources {
   std::string path;
   const Listing& listing;
+  std::vector<std::string> toolchain{};
 };
 
 /// Puts what the folder holds into the cache, with the sources' part of what modules are built with
