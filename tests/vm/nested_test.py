@@ -16,13 +16,14 @@ NESTED_SECONDS = int(os.environ.get("KILN_TEST_NESTED_PATIENCE", "2400"))
 # has just begun to be emulated may be too slow for a working KVM, so it is measured until it is warm.
 PROLOGUE = f"""
 set -e
+kiln={KILN}
 export XDG_CACHE_HOME={CACHE} XDG_STATE_HOME=/run/state XDG_CONFIG_HOME=/run/config XDG_RUNTIME_DIR=/run/kiln
 mkdir -p /run/kiln
-inner() {{ timeout 1200 {KILN} run --boot-timeout 6m --accel kvm --cpus 1 --kernel "$KERNEL" "$@" </dev/null; }}
+inner() {{ timeout 1200 "$kiln" run --boot-timeout 6m --accel kvm --cpus 1 --kernel "$KERNEL" "$@" </dev/null; }}
 modprobe kvm_amd
 modprobe vhost_vsock
 tries=0
-until {KILN} doctor | tee /run/doctor | grep -q 'kvm .*works'; do
+until "$kiln" doctor | tee /run/doctor | grep -q 'kvm .*works'; do
   tries=$((tries + 1))
   if [ $tries = 20 ]; then cat /run/doctor; exit 9; fi
   rm -f {CACHE}/kiln/kvm-probe
@@ -58,9 +59,9 @@ truncate -s 16M /run/disk.raw
 inner --root initramfs --disk /run/disk.raw -- sh -c 'echo written >/dev/vda; sync'
 head -c 8 /run/disk.raw
 inner --root initramfs --checkpoint here -- sh -c 'echo kept >/tmp/kept'
-timeout 1200 %s run --from here --boot-timeout 15m -- sh -c 'cat /tmp/kept' </dev/null
+timeout 1200 "$kiln" run --from here --boot-timeout 15m -- sh -c 'cat /tmp/kept' </dev/null
 echo results; tail -qn1 /run/one /run/two /run/three
-""" % KILN)
+""")
         head, results = output.split("results\n")
         words = head.split()
         results = [json.loads(line) for line in results.splitlines()]
