@@ -51,7 +51,8 @@ TEST(Explain, WhatNobodyAskedForIsFree) {
 TEST(Explain, RustSaysWhoKnowsMore) {
   FakeFiles files;
   files.texts["/t/Kconfig"] =
-      "config RUST_IS_AVAILABLE\n\tdef_bool n\nconfig RUST\n\tbool \"Rust\"\n\tdepends on RUST_IS_AVAILABLE\n";
+      "config RUST_IS_AVAILABLE\n\tdef_bool n\nconfig RUST\n\tbool \"Rust\"\n\tdepends on "
+      "RUST_IS_AVAILABLE\n";
   const auto model = ReadModel(files, {.tree = "/t"});
   ASSERT_TRUE(model);
   EXPECT_THAT(Why(*model, DotConfig(), "RUST", "y").text, HasSubstr("kiln doctor rust"));

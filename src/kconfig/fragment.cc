@@ -1,6 +1,7 @@
 #include "kconfig/fragment.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/strings.h"
 
@@ -107,10 +108,14 @@ std::string AssignmentText(std::string_view symbol, std::string_view value) {
 std::vector<Request> Merge(std::span<const Fragment> fragments) {
   std::vector<Request> requests;
   std::unordered_map<std::string_view, size_t> places;
+  std::vector<size_t> last_said;  // Of each request: how many assignments came before.
+  size_t said = 0;
   for (const Fragment& fragment : fragments) {
     for (const Assignment& assignment : fragment.assignments) {
       Origin origin{.name = fragment.name, .line = assignment.line};
       const auto [place, is_new] = places.try_emplace(assignment.symbol, requests.size());
+      last_said.resize(places.size());
+      last_said[place->second] = said++;
       if (is_new) {
         requests.push_back(
             {.symbol = assignment.symbol, .value = assignment.value, .origin = std::move(origin)});
@@ -126,7 +131,14 @@ std::vector<Request> Merge(std::span<const Fragment> fragments) {
   }
   for (Request& request : requests)
     std::erase_if(request.overridden, [&](const auto& earlier) { return earlier.value == request.value; });
-  return requests;
+  // Of a choice the configurator takes the member that is named last, as merge_config.sh leaves it.
+  std::vector<size_t> order(requests.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::sort(order, {}, [&](size_t one) { return last_said[one]; });
+  std::vector<Request> ordered;
+  ordered.reserve(order.size());
+  for (const size_t one : order) ordered.push_back(std::move(requests[one]));
+  return ordered;
 }
 
 std::string RequestsText(std::span<const Request> requests) {

@@ -53,11 +53,11 @@ TEST(Merge, LastWinsAndKeepsWhatLost) {
                                            Parse("CONFIG_A=m\nCONFIG_C=1\n", "three")};
   const auto requests = Merge(fragments);
   ASSERT_EQ(requests.size(), 3u);
-  EXPECT_EQ(requests[0].value, "m");
-  EXPECT_EQ(requests[0].origin.Text(), "three:1");
-  ASSERT_EQ(requests[0].overridden.size(), 1u);
-  EXPECT_EQ(requests[0].overridden[0].origin.Text(), "one:1");
-  EXPECT_EQ(RequestsText(requests), "CONFIG_A=m\nCONFIG_B=y\nCONFIG_C=1\n");
+  EXPECT_EQ(requests[1].value, "m");
+  EXPECT_EQ(requests[1].origin.Text(), "three:1");
+  ASSERT_EQ(requests[1].overridden.size(), 1u);
+  EXPECT_EQ(requests[1].overridden[0].origin.Text(), "one:1");
+  EXPECT_EQ(RequestsText(requests), "CONFIG_B=y\nCONFIG_A=m\nCONFIG_C=1\n");
 }
 
 TEST(DotConfig, ReadsAnswers) {
@@ -80,6 +80,14 @@ TEST(DotConfig, Differences) {
   const auto a = DotConfig::Parse("CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_N=0x1F\n");
   const auto b = DotConfig::Parse("CONFIG_B=m\nCONFIG_C=y\nCONFIG_N=0x1F\n# CONFIG_Z is not set\n");
   EXPECT_EQ(Diff(*a, *b), (std::vector<Difference>{{"A", "y", "n"}, {"B", "n", "m"}, {"C", "n", "y"}}));
+}
+
+TEST(Merge, WhatIsSaidLastStandsLast) {
+  // Of a choice the configurator takes the member that is named last.
+  const std::vector<Fragment> fragments = {
+      *ParseFragment("# CONFIG_SLUB is not set\nCONFIG_SLOB=y\n", "tiny"),
+      *ParseFragment("CONFIG_SLUB=y\n", "kasan")};
+  EXPECT_EQ(RequestsText(Merge(fragments)), "CONFIG_SLOB=y\nCONFIG_SLUB=y\n");
 }
 
 }  // namespace
