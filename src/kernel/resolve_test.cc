@@ -160,6 +160,15 @@ TEST_F(ResolveTest, ATreeWithoutPvhBootsItsBzImage) {
   EXPECT_NE(ErrorOf("../t/vmlinux", ErrorCode::kUnsupported).find("CONFIG_PVH"), std::string::npos);
 }
 
+TEST_F(ResolveTest, AKernelWithKasanIsNotEnteredByPvh) {
+  MakeTree("k", "6.6.0");
+  Put("k/.config", "CONFIG_PVH=y\nCONFIG_KASAN=y\n");
+  const auto kernel = Get("../k");
+  ASSERT_TRUE(kernel) << kernel.error().Text();
+  EXPECT_EQ(kernel->boot_image, Path("k/arch/x86/boot/bzImage"));
+  EXPECT_EQ(kernel->protocol, BootProtocol::kLinux);
+}
+
 TEST_F(ResolveTest, AnUnbuiltTreeIsTold) {
   for (const char* name : {"Kbuild", "Kconfig", "MAINTAINERS"}) Put(std::string("src/") + name);
   const std::string error = ErrorOf("../src", ErrorCode::kNotFound);
