@@ -51,9 +51,10 @@ class Memory(unittest.TestCase):
             try:
                 with open(f"/proc/{child.pid}/status") as status:
                     mark = [line for line in status if line.startswith("VmHWM:")]
-            except OSError:
+                is_kiln = os.readlink(f"/proc/{child.pid}/exe") == os.path.realpath(KILN)
+            except OSError:  # It has ended.
                 mark = []
-            if mark and os.readlink(f"/proc/{child.pid}/exe") == os.path.realpath(KILN):
+            if mark and is_kiln:
                 peak = max(peak, int(mark[0].split()[1]) * 1024)
             if ready:
                 part = os.read(child.stdout.fileno(), 65536)
