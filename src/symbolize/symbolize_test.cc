@@ -330,6 +330,16 @@ TEST_F(World, AnotherKernelIsSaidAndUsedOnlyWhenTold) {
   EXPECT_THAT(report.text, HasSubstr("symbols_fixture.c"));
 }
 
+TEST_F(World, AStrippedKernelIsNotTakenForAnotherOne) {
+  const std::string stripped = sys::JoinPath(dir_.path(), "stripped");
+  sys::SystemSpawner spawner;
+  const auto done = spawner.Run({.argv = {"strip", "-o", stripped, KILN_FIXTURE_PROGRAM}});
+  ASSERT_TRUE(done && done->status.ok());
+  const auto report = Symbolize(Log(), Named(stripped));
+  EXPECT_THAT(report.notes, ElementsAre(HasSubstr("has no symbols")));
+  EXPECT_THAT(report.text, HasSubstr("fixture_caller"));
+}
+
 TEST_F(World, SizesThatDoNotFitTellAnotherKernelToo) {
   const auto report = Symbolize(Log(0x1000, "nothing"), Named());
   ASSERT_FALSE(report.notes.empty());

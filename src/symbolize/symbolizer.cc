@@ -121,8 +121,14 @@ Symbolizer::Choice Symbolizer::ChooseKernel(const crash::Report& report, const L
     }
     const std::string mismatch = KernelMismatch(facts, report.kernel, build_id, (*object)->facts());
     if (mismatch.empty()) {
-      choice = {.object = WithDebugInfo(*object), .note = {}};
-      return choice;
+      Object* const with_lines = WithDebugInfo(*object);
+      if (with_lines->index().size() > 0) return {.object = with_lines, .note = {}};
+      if (named)
+        choice.note = fmt::format(
+            "{} has no symbols (it was stripped), so no function is checked: the "
+            "vmlinux that a build leaves has them, and so has a debug package",
+            Printable(path));
+      continue;
     }
     // What was only found, and is another kernel's, is of no interest.
     if (!named && path != sys::JoinPath(options_.sources.tree, "vmlinux")) continue;
