@@ -288,11 +288,16 @@ TEST_P(AgentRequests, AsInitItMountsAndSwitchesRoot) {
 TEST_P(AgentRequests, TriesTheKnownProgramBeforeThePath) {
   Guest guest(GetParam());
   guest.Hello();
-  guest.Send(1,
-             wire::Exec{.argv = {"name", "-c", "echo $0"}, .env = {"PATH=/no/such"}, .program = "/bin/sh"});
+  wire::Exec known = Shell("echo $0");
+  known.argv[0] = "name";
+  known.env = {"PATH=/no/such"};
+  known.program = "/bin/sh";
+  guest.Send(1, known);
   EXPECT_EQ(guest.Exited(1).what, "");
   EXPECT_EQ(guest.seen[1].out, "name\n");
-  guest.Send(2, wire::Exec{.argv = {"sh", "-c", "echo found"}, .program = "/no/such/sh"});
+  wire::Exec unknown = Shell("echo found");
+  unknown.program = "/no/such/sh";
+  guest.Send(2, unknown);
   EXPECT_EQ(guest.Exited(2).code, 0U);
   EXPECT_EQ(guest.seen[2].out, "found\n");
 }
