@@ -109,7 +109,7 @@ class Lending(Pool):
 
     def test_a_panic_is_told_as_ever(self):
         self.start_pool("--size", "1")
-        done, result = self.result("--", "sh", "-c", "echo c >/proc/sysrq-trigger")
+        done, result = self.result("--user", "root", "--", "sh", "-c", "echo c >/proc/sysrq-trigger")
         self.assertEqual((result["verdict"], done.returncode, result["pooled"]), ("crash", 251, True))
         self.assertIn("sysrq triggered crash", result["cause"])
 
