@@ -137,6 +137,13 @@ std::vector<std::string> GuestEnvironment(const config::Environment& caller, con
   if (!user.name.empty()) chosen["USER"] = chosen["LOGNAME"] = user.name;
   const auto path = keep_path ? config::FindNonEmpty(caller, "PATH") : std::nullopt;
   chosen["PATH"] = path.value_or(std::string(kUsualPath));
+  // Root finds root's programs, whoever called.
+  if (user.uid == 0) {
+    for (const auto folder : Split(kUsualPath, ':')) {
+      const auto known = Split(chosen["PATH"], ':');
+      if (std::ranges::find(known, folder) == known.end()) chosen["PATH"] += fmt::format(":{}", folder);
+    }
+  }
   for (const auto& [name, value] : set) chosen[name] = value;
   std::vector<std::string> lines;
   for (const auto& [name, value] : chosen) lines.push_back(fmt::format("{}={}", name, value));

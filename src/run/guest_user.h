@@ -29,8 +29,8 @@ Result<GuestUser> FromFiles(std::string_view text, std::string_view passwd, std:
 
 /// The command's environment, by rule and not wholesale: of the caller's variables those named in `pass` (a
 /// trailing * matches the rest of a name) and the built-in list (language, terminal, time zone, editor);
-/// HOME, USER, LOGNAME and SHELL from the user; PATH from the caller when `keep_path`, else the usual one;
-/// then `set`.
+/// HOME, USER, LOGNAME and SHELL from the user; PATH from the caller when `keep_path` (for root with the
+/// usual folders that it lacks behind it), else the usual one; then `set`.
 std::vector<std::string> GuestEnvironment(const config::Environment& caller, const GuestUser& user,
                                           const std::vector<std::string>& pass,
                                           const std::vector<std::pair<std::string, std::string>>& set,
