@@ -36,26 +36,31 @@ class Memory(unittest.TestCase):
         command = [KILN, "crash", "--titles", "--no-symbols", *([path] if path else [])]
         child = subprocess.Popen(command, stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
                                  stdout=subprocess.PIPE)
+        peaks = [0]
+
+        # ru_maxrss would count this interpreter, from before the exec: the child's own mark is sampled.
+        def sample():
+            try:
+                with open(f"/proc/{child.pid}/status") as status:
+                    mark = [line for line in status if line.startswith("VmHWM:")]
+                if mark and os.readlink(f"/proc/{child.pid}/exe") == os.path.realpath(KILN):
+                    peaks.append(int(mark[0].split()[1]) * 1024)
+            except OSError:
+                pass  # It has ended.
+
         def push():
             for piece in feed():
                 child.stdin.write(piece)
+            child.stdin.flush()
+            sample()  # It is surely there until it is told the end.
             child.stdin.close()
         thread = threading.Thread(target=push) if feed else None
         if thread:
             thread.start()
-        # ru_maxrss would count this interpreter, from before the exec: the child's own mark is sampled.
-        peak = 0
         out = b""
         while True:
             ready, _, _ = select.select([child.stdout], [], [], 0.02)
-            try:
-                with open(f"/proc/{child.pid}/status") as status:
-                    mark = [line for line in status if line.startswith("VmHWM:")]
-                is_kiln = os.readlink(f"/proc/{child.pid}/exe") == os.path.realpath(KILN)
-            except OSError:  # It has ended.
-                mark = []
-            if mark and is_kiln:
-                peak = max(peak, int(mark[0].split()[1]) * 1024)
+            sample()
             if ready:
                 part = os.read(child.stdout.fileno(), 65536)
                 if not part:
@@ -67,6 +72,7 @@ class Memory(unittest.TestCase):
         child.returncode = os.waitstatus_to_exitcode(status)
         child.stdout.close()
         self.assertEqual(child.returncode, 0)
+        peak = max(peaks)
         self.assertGreater(peak, 0)
         seconds = usage.ru_utime + usage.ru_stime
         print(f"\n{self.id().rsplit('.', 1)[-1]}: {SIZE // MEGABYTE} MiB, peak {peak / MEGABYTE:.1f} MiB, {seconds:.1f} s of CPU")
