@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/strings.h"
 #include "sys/files.h"
+#include "sys/proc.h"
 
 namespace kiln::machine {
 namespace {
@@ -46,10 +47,10 @@ std::string_view Hint(KvmProbe::State state) {
 
 /// What a remembered probe holds for: this boot and this device.
 std::string CacheKey(const std::string& device) {
-  const auto boot = sys::ReadFile("/proc/sys/kernel/random/boot_id", 256);
+  const std::string boot = sys::BootId();
   const auto identity = sys::Identify(device);
-  if (!boot || !identity) return {};
-  return fmt::format("{} {}:{}:{}", Trim(*boot), identity->device, identity->inode, identity->ctime_ns);
+  if (boot.empty() || !identity) return {};
+  return fmt::format("{} {}:{}:{}", boot, identity->device, identity->inode, identity->ctime_ns);
 }
 
 std::optional<KvmProbe> ReadCache(const std::string& path, std::string_view key) {

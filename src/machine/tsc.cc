@@ -2,6 +2,7 @@
 
 #include "base/strings.h"
 #include "sys/files.h"
+#include "sys/proc.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -74,8 +75,7 @@ std::optional<uint32_t> TscRate(const TscSample& first, const TscSample& second)
 }
 
 TscMeter::TscMeter(std::string cache_folder, Reader reader)
-    : path_(sys::JoinPath(cache_folder, "tsc-rate")), reader_(std::move(reader)) {
-  if (const auto boot = sys::ReadFile("/proc/sys/kernel/random/boot_id", 256)) boot_ = Trim(*boot);
+    : path_(sys::JoinPath(cache_folder, "tsc-rate")), boot_(sys::BootId()), reader_(std::move(reader)) {
   if (const auto text = sys::ReadFile(path_, 256); text && !boot_.empty()) {
     const auto lines = SplitLines(*text);
     const auto khz = lines.size() == 2 && lines[0] == boot_ ? ParseUnsigned(lines[1]) : std::nullopt;

@@ -16,4 +16,9 @@ uint64_t ProcBytes(const std::string& path, std::string_view name) {
   return 0;
 }
 
+std::string BootId() {
+  const auto text = ReadFile("/proc/sys/kernel/random/boot_id", 256);
+  return text ? std::string(Trim(*text)) : std::string();
+}
+
 }  // namespace kiln::sys

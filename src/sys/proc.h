@@ -10,4 +10,7 @@ namespace kiln::sys {
 /// when the file can't be read or has no such line.
 uint64_t ProcBytes(const std::string& path, std::string_view name);
 
+/// Which boot of this host this is (random(4), boot_id); empty when it can't be read.
+std::string BootId();
+
 }  // namespace kiln::sys

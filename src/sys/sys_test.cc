@@ -297,6 +297,11 @@ TEST_F(SysTest, ProcBytesReadsALineOfKibibytes) {
   EXPECT_EQ(ProcBytes(Path("none"), "MemTotal"), 0U);
 }
 
+TEST(BootId, IsThatOfThisBoot) {
+  EXPECT_EQ(BootId().size(), 36U) << "a UUID without the newline";
+  EXPECT_EQ(BootId(), BootId());
+}
+
 TEST(Library, SaysWhatItIsForWhenItIsMissingOrTooOld) {
   const Library::Words words{.use = "counting needs libm", .purpose = "count with", .install = "get one"};
   const auto missing = Library::Load("libkiln-has-no-such.so.9", words);
