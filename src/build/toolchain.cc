@@ -94,12 +94,10 @@ class Questions {
     const auto has = [&](std::string_view text) { return words.find(text) != std::string_view::npos; };
     if (has("short-name") || has("manifest unknown") || has("initializing source") || has("unable to copy"))
       return "podman images shows what is here; give an image's whole name (docker.io/library/gcc:13), or "
-             "podman "
-             "pull it first";
+             "podman pull it first";
     if (has("rlimit"))
       return "podman asks for more open files or processes than this account may have: set default_ulimits "
-             "in "
-             "~/.config/containers/containers.conf to what `ulimit -Hn` and `ulimit -Hu` say";
+             "in ~/.config/containers/containers.conf to what `ulimit -Hn` and `ulimit -Hu` say";
     if (has("cgroup"))
       return "podman's runtime and this host's cgroups do not fit: try another one (runtime = \"runc\" under "
              "[engine] in ~/.config/containers/containers.conf)";

@@ -138,11 +138,10 @@ std::vector<std::string> GuestEnvironment(const config::Environment& caller, con
   const auto path = keep_path ? config::FindNonEmpty(caller, "PATH") : std::nullopt;
   chosen["PATH"] = path.value_or(std::string(kUsualPath));
   // Root finds root's programs, whoever called.
-  if (user.uid == 0) {
-    for (const auto folder : Split(kUsualPath, ':')) {
-      const auto known = Split(chosen["PATH"], ':');
+  if (path && user.uid == 0) {
+    const auto known = Split(*path, ':');
+    for (const auto folder : Split(kUsualPath, ':'))
       if (std::ranges::find(known, folder) == known.end()) chosen["PATH"] += fmt::format(":{}", folder);
-    }
   }
   for (const auto& [name, value] : set) chosen[name] = value;
   std::vector<std::string> lines;
