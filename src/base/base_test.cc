@@ -121,5 +121,11 @@ TEST(Log, MemoryKeepsLines) {
   EXPECT_EQ(log.lines[0].second, "hello 1");
 }
 
+TEST(Hex, IsLowerCaseDigitsAndNothingElse) {
+  EXPECT_EQ(Hex(std::string_view("\x01\xfe", 2)), "01fe");
+  EXPECT_TRUE(IsHex("01fe"));
+  for (const auto* other : {"", "01FE", "0x1", "01fe ", "g"}) EXPECT_FALSE(IsHex(other)) << other;
+}
+
 }  // namespace
 }  // namespace kiln

@@ -282,4 +282,8 @@ std::string Hex(std::string_view bytes) {
   return out;
 }
 
+bool IsHex(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 }  // namespace kiln

@@ -45,5 +45,7 @@ std::string ToValidUtf8(std::string_view text);
 std::optional<std::string> Nearest(std::string_view word, const std::vector<std::string>& candidates);
 /// Lower-case hex of bytes.
 std::string Hex(std::string_view bytes);
+/// One digit of lower-case hex or more, and nothing else.
+bool IsHex(std::string_view text);
 
 }  // namespace kiln

@@ -11,10 +11,6 @@
 namespace kiln::blame {
 namespace {
 
-bool IsHex(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 bool IsInside(std::string_view path) {
   if (path.empty() || path[0] == '/' || path[0] == '-' || path.size() > 1024) return false;
   for (const std::string_view part : Split(path, '/')) {

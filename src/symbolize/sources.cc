@@ -42,10 +42,7 @@ void FindModules(const std::string& folder, int depth, std::map<std::string, std
   }
 }
 
-bool IsBuildId(std::string_view text) {
-  return text.size() >= 8 && text.size() <= 128 &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
+bool IsBuildId(std::string_view text) { return text.size() >= 8 && text.size() <= 128 && IsHex(text); }
 
 void AddIfThere(const std::string& path, std::vector<std::string>& out) {
   if (sys::IsRegularFile(path) && std::ranges::find(out, path) == out.end()) out.push_back(path);

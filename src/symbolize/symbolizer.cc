@@ -21,9 +21,7 @@ std::string PrintedBuildId(const std::vector<Site>& sites, std::string_view kern
   const size_t blank = kernel.rfind(' ');
   const std::string_view last =
       blank == std::string_view::npos ? std::string_view() : kernel.substr(blank + 1);
-  const bool is_id =
-      last.size() == 40 && last.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-  return std::string(is_id ? last : std::string_view());
+  return std::string(last.size() == 40 && IsHex(last) ? last : std::string_view());
 }
 
 }  // namespace
