@@ -73,6 +73,14 @@ std::string_view Name(ErrorCode code) {
   return "io";
 }
 
+std::optional<ErrorCode> ErrorCodeNamed(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(ErrorCode::kIo); ++i) {
+    const auto code = static_cast<ErrorCode>(i);
+    if (Name(code) == name) return code;
+  }
+  return std::nullopt;
+}
+
 Error Error::FromErrno(int number, std::string_view doing) {
   Error error(CodeOf(number), fmt::format("{}: {}", doing, std::strerror(number)));
   error.errno_ = number;

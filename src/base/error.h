@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,11 +22,13 @@ enum class ErrorCode {
   kNoSpace,          ///< Disk full or quota reached.
   kBusy,             ///< Somebody else holds it.
   kUnavailable,      ///< A process or peer died or hung up.
-  kIo,               ///< Any other failure of the operating system.
+  kIo,               ///< Any other failure of the operating system. The last one.
 };
 
 /// Stable lower-case name used in JSON, e.g. "not-found".
 std::string_view Name(ErrorCode code);
+/// The code of that name; nothing when there is none.
+std::optional<ErrorCode> ErrorCodeNamed(std::string_view name);
 
 /// An error on its way up: what was tried on what, the context each layer added, and a hint that a
 /// person can act on. Messages have no trailing full stop and do not begin with a capital unless a name does.

@@ -39,6 +39,7 @@ Result<int> RunsShowCommand(Context& context, const Parsed& parsed);
 Result<int> RunsPruneCommand(Context& context, const Parsed& parsed);
 Result<int> CrashCommand(Context& context, const Parsed& parsed);
 Result<int> DecodeCommand(Context& context, const Parsed& parsed);
+Result<int> UnpackCommand(Context& context, const Parsed& parsed);
 Result<int> CrashesCommand(Context& context, const Parsed& parsed);
 Result<int> CheckpointListCommand(Context& context, const Parsed& parsed);
 Result<int> CheckpointShowCommand(Context& context, const Parsed& parsed);

@@ -40,15 +40,4 @@ Result<std::unique_ptr<CrashSymbols>> CrashSymbols::Create(const Context& contex
   return symbols;
 }
 
-Result<int> DecodeCommand(Context& context, const Parsed& parsed) {
-  auto bytes = symbolize::RunDecoder(parsed.operands);
-  if (!bytes) {
-    // Two lines: the error and its hint, for whom started this.
-    context.terminal.PrintError(bytes.error().Text() + "\n" + bytes.error().hint() + "\n");
-    return 1;
-  }
-  KILN_TRY(context.terminal.Print(*bytes));
-  return 0;
-}
-
 }  // namespace kiln::cli

@@ -70,6 +70,7 @@ constexpr Entry kEntries[] = {
     {"runs prune", RunsPruneCommand},
     {"crash", CrashCommand},
     {"internal-decode", DecodeCommand},
+    {"internal-unpack", UnpackCommand},
     {"crashes", CrashesCommand},
     {"checkpoint list", CheckpointListCommand},
     {"checkpoint show", CheckpointShowCommand},

@@ -1,11 +1,13 @@
 #include "kernel/image_cache.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "base/strings.h"
 #include "store/hasher.h"
+#include "sys/reader.h"
 
 namespace kiln::kernel {
 namespace {
@@ -13,6 +15,8 @@ namespace {
 constexpr uint64_t kMaxBzImage = 512U << 20;
 constexpr size_t kMaxFacts = 32U << 20;
 constexpr int64_t kRestlessNs = 2'000'000'000;
+// The address space of who unpacks: 512 MiB of working memory at most (archive/decompress.h), and itself.
+constexpr uint64_t kUnpackMemory = uint64_t{1} << 30;
 
 std::string IdentityKey(const std::string& path, const sys::FileIdentity& id) {
   return store::Hasher()
@@ -38,9 +42,10 @@ Result<> WriteFacts(const std::string& folder, const ImageFacts& facts) {
   return sys::WriteFileAtomic(sys::JoinPath(folder, "facts"), SerializeFacts(facts));
 }
 
-/// What a bzImage says. The vmlinux in it is written to the empty file `vmlinux`, which stays empty when
-/// there is none to take out.
-Result<ImageFacts> Unpack(const elf::FileSource& file, const std::string& vmlinux) {
+}  // namespace
+
+Result<ImageFacts> UnpackHere(const std::string& image, const std::string& vmlinux) {
+  const elf::FileSource file = KILN_TRY(elf::FileSource::Open(image));
   if (file.Size() > kMaxBzImage)
     return MakeError(ErrorCode::kUnsupported, "a bzImage of {} is not believed", FormatSize(file.Size()));
   const std::string head =
@@ -65,13 +70,39 @@ Result<ImageFacts> Unpack(const elf::FileSource& file, const std::string& vmlinu
   return facts;
 }
 
-/// The facts alone, where nothing can be kept.
-Result<ImageFacts> FactsOfBzImage(const elf::FileSource& file) {
-  const sys::Fd memory = KILN_TRY(sys::MemoryFile("vmlinux"));
-  return Unpack(file, fmt::format("/proc/self/fd/{}", memory.get()));
+Unpack UnpackInChild(sys::Spawner& spawner, std::vector<std::string> program) {
+  return [&spawner, program = std::move(program)](const std::string& image,
+                                                  const std::string& vmlinux) -> Result<ImageFacts> {
+    std::vector<std::string> argv = program;
+    argv.insert(argv.end(), {image, vmlinux});
+    const std::string said =
+        KILN_TRY(sys::ReadInChild(spawner, std::move(argv), image, {.output_bytes = kMaxFacts}));
+    auto facts = ParseFacts(said);
+    if (!facts) return MakeError(ErrorCode::kCorrupt, "what was read of it makes no sense");
+    return *std::move(facts);
+  };
 }
 
-}  // namespace
+Result<std::string> RunUnpack(const std::vector<std::string>& arguments) {
+  if (arguments.size() != 2) return MakeError(ErrorCode::kInvalidArgument, "nothing to unpack");
+  sys::LimitReader(kUnpackMemory);
+  return SerializeFacts(KILN_TRY(UnpackHere(arguments[0], arguments[1])));
+}
+
+// The unpacker opens the path anew, which may be another file by then.
+Result<ImageFacts> ImageCache::UnpackTo(const std::string& vmlinux, const elf::FileSource& file,
+                                        const std::string& path) {
+  ImageFacts facts = KILN_TRY(unpack_(path, vmlinux));
+  const auto now = sys::Identify(path);
+  if (!now || !(*now == file.identity())) return Changed();
+  return facts;
+}
+
+// The facts alone, where nothing can be kept.
+Result<ImageFacts> ImageCache::FactsOfBzImage(const elf::FileSource& file, const std::string& path) {
+  const sys::Fd memory = KILN_TRY(sys::MemoryFile("vmlinux"));
+  return UnpackTo(fmt::format("/proc/{}/fd/{}", ::getpid(), memory.get()), file, path);
+}
 
 bool ImageCache::OldEnough(const sys::FileIdentity& identity) const {
   const int64_t now = clock_.WallNow().time_since_epoch().count();
@@ -137,12 +168,12 @@ Result<InspectedImage> ImageCache::InspectVmlinux(const elf::FileSource& file, c
 }
 
 Result<InspectedImage> ImageCache::InspectBzImage(const elf::FileSource& file, const std::string& path) {
-  if (!enabled_) return InspectedImage{KILN_TRY(FactsOfBzImage(file)), {}, {}};
+  if (!enabled_) return InspectedImage{KILN_TRY(FactsOfBzImage(file, path)), {}, {}};
   const std::string key = KILN_TRY(HashOf(path));
   auto entry = cache_.Get("vmlinux", key, [&](const std::string& folder) -> Result<> {
     const std::string vmlinux = sys::JoinPath(folder, "vmlinux");
     const sys::Fd out = KILN_TRY(sys::Open(vmlinux, O_WRONLY | O_CREAT | O_EXCL, 0644));
-    const ImageFacts facts = KILN_TRY(Unpack(file, vmlinux));
+    const ImageFacts facts = KILN_TRY(UnpackTo(vmlinux, file, path));
     if (facts.pvh) {
       KILN_TRY(sys::Sync(out.get(), vmlinux));
     } else {
@@ -151,7 +182,7 @@ Result<InspectedImage> ImageCache::InspectBzImage(const elf::FileSource& file, c
     return WriteFacts(folder, facts);
   });
   if (!entry) {
-    const ImageFacts facts = KILN_TRY(FactsOfBzImage(file));  // The image's own error, when it is that.
+    const ImageFacts facts = KILN_TRY(FactsOfBzImage(file, path));  // The image's own error, when it is that.
     log_.Warning("the kernel cache can't be written, so this kernel boots slower: {}", entry.error().Text());
     return InspectedImage{facts, {}, {}};
   }
@@ -160,7 +191,7 @@ Result<InspectedImage> ImageCache::InspectBzImage(const elf::FileSource& file, c
     result.facts = std::move(*facts);
   } else {  // Of another version, or damaged: it is made again the next time.
     KILN_TRY(cache_.Remove("vmlinux", key));
-    return InspectedImage{KILN_TRY(FactsOfBzImage(file)), {}, {}};
+    return InspectedImage{KILN_TRY(FactsOfBzImage(file, path)), {}, {}};
   }
   if (result.facts.pvh) {
     result.vmlinux = entry->PathOf("vmlinux");

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -12,6 +15,7 @@
 #include "kernel/bzimage.h"
 #include "store/cache.h"
 #include "sys/files.h"
+#include "sys/process.h"
 
 namespace kiln::kernel {
 
@@ -35,6 +39,17 @@ std::optional<ImageFacts> ParseFacts(std::string_view text);
 /// The facts of an ELF kernel.
 Result<ImageFacts> FactsOfElf(const elf::Source& source);
 
+/// What a bzImage says. The vmlinux in it is written to the empty file `vmlinux`, which stays empty when
+/// there is none to take out. Errors name neither file, save those of open(2) and of writing. A file that
+/// changes while it is read is kBusy.
+using Unpack = std::function<Result<ImageFacts>(const std::string& image, const std::string& vmlinux)>;
+/// In this process. An xz image may ask for a dictionary of 64 MiB; the others for much less.
+Result<ImageFacts> UnpackHere(const std::string& image, const std::string& vmlinux);
+/// In a child (sys/reader.h): `program` is kiln with the words that make it call RunUnpack().
+Unpack UnpackInChild(sys::Spawner& spawner, std::vector<std::string> program);
+/// What the child does: `arguments` are the two paths. Gives what to write to stdout.
+Result<std::string> RunUnpack(const std::vector<std::string>& arguments);
+
 struct InspectedImage {
   ImageFacts facts;
   std::string vmlinux;  ///< Cached unpacked copy of a bzImage that can be entered by PVH; else empty.
@@ -52,8 +67,12 @@ struct InspectedImage {
 class ImageCache {
  public:
   /// `clock` and `log` must outlive it. An empty `root` remembers nothing.
-  ImageCache(const std::string& root, const Clock& clock, Log& log)
-      : cache_(root, clock, log), enabled_(!root.empty()), clock_(clock), log_(log) {}
+  ImageCache(const std::string& root, const Clock& clock, Log& log, Unpack unpack = UnpackHere)
+      : cache_(root, clock, log),
+        enabled_(!root.empty()),
+        clock_(clock),
+        log_(log),
+        unpack_(std::move(unpack)) {}
 
   /// Errors name no path, save those of open(2); the caller knows which it asked for. A file that changes
   /// while it is read is kBusy.
@@ -65,6 +84,9 @@ class ImageCache {
 
  private:
   Result<InspectedImage> InspectBzImage(const elf::FileSource& file, const std::string& path);
+  Result<ImageFacts> FactsOfBzImage(const elf::FileSource& file, const std::string& path);
+  Result<ImageFacts> UnpackTo(const std::string& vmlinux, const elf::FileSource& file,
+                              const std::string& path);
   Result<InspectedImage> InspectVmlinux(const elf::FileSource& file, const std::string& path);
   bool OldEnough(const sys::FileIdentity& identity) const;
 
@@ -72,6 +94,7 @@ class ImageCache {
   bool enabled_;
   const Clock& clock_;
   Log& log_;
+  Unpack unpack_;
 };
 
 }  // namespace kiln::kernel

@@ -1,5 +1,6 @@
 #include "kernel/image_cache.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -89,6 +90,31 @@ TEST_F(ImageCacheTest, MakesADamagedEntryAnew) {
   ASSERT_TRUE(sys::WriteFileAtomic(facts, text));
   EXPECT_EQ(Inspect(image)->facts.release, "6.1.0-1");
   EXPECT_EQ(*sys::ReadFile(Inspect(image)->vmlinux), TinyVmlinux("6.1.0-1"));
+}
+
+TEST_F(ImageCacheTest, AnImageThatIsReplacedWhileItIsUnpackedIsNotKept) {
+  const std::string image = Write("bzImage", TinyBzImage("6.1.0-1"));
+  const auto replacing = [&](const std::string& path, const std::string& vmlinux) {
+    Write("bzImage", TinyBzImage("6.1.0-2"));
+    return UnpackHere(path, vmlinux);
+  };
+  const auto inspected = ImageCache(Path("cache"), clock_, log_, replacing).Inspect(image);
+  ASSERT_FALSE(inspected);
+  EXPECT_EQ(inspected.error().code(), ErrorCode::kBusy);
+  EXPECT_EQ(Inspect(image)->facts.release, "6.1.0-2");
+  EXPECT_EQ(Inspect(Write("copy", TinyBzImage("6.1.0-1")))->facts.release, "6.1.0-1");
+}
+
+TEST_F(ImageCacheTest, AChildUnpacksAsWeWould) {
+  const std::string image = Write("bzImage", TinyBzImage("6.1.0-1"));
+  sys::FakeSpawner spawner;
+  const Unpack unpack = UnpackInChild(spawner, {"kiln", "unpack"});
+  const std::string out = Write("out", "");
+  spawner.answers["kiln"].output = SerializeFacts(*UnpackHere(image, out));
+  EXPECT_EQ(*unpack(image, out), *UnpackHere(image, out));
+  EXPECT_THAT(spawner.commands.back().argv, testing::ElementsAre("kiln", "unpack", image, out));
+  spawner.answers["kiln"].output = "whatever";
+  EXPECT_EQ(unpack(image, out).error().code(), ErrorCode::kCorrupt);
 }
 
 TEST_F(ImageCacheTest, DoesWithoutACacheThatCannotBeWritten) {

@@ -38,8 +38,9 @@ void AvoidPvhWithKasan(Kernel& kernel, const std::string& bzimage) {
 
 Result<Kernel> LookAtImage(const std::string& path, const World& world) {
   if (!sys::IsReadable(path)) return Unreadable(path);
-  const InspectedImage found = KILN_TRY(ImageCache(world.cache, world.clock, world.log).Inspect(path),
-                                        "the kernel {}", Printable(path));
+  const InspectedImage found =
+      KILN_TRY(ImageCache(world.cache, world.clock, world.log, world.unpack).Inspect(path), "the kernel {}",
+               Printable(path));
   Kernel kernel;
   kernel.image = path;
   kernel.origin = path;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "kconfig/fragment.h"
+#include "kernel/image_cache.h"
 #include "kernel/kernel.h"
 #include "kernel/modules.h"
 #include "sys/process.h"
@@ -19,6 +20,7 @@ struct World {
   std::string current = "/";        ///< Relative names start here, and the search for a tree.
   std::string cache;                ///< kiln's cache folder; made when needed. Empty: nothing is kept.
   sys::Spawner* spawner = nullptr;  ///< For the package manager; null: never fetch.
+  Unpack unpack = UnpackHere;       ///< How a bzImage is looked into.
   const Clock& clock;
   Log& log;  ///< Told what takes long or comes from the network.
 };

@@ -94,11 +94,13 @@ class Planner {
   }
 
   Result<> FindKernel() {
-    const kernel::World world{.current = request_.kernel_base.empty() ? "/" : request_.kernel_base,
-                              .cache = world_.paths.cache,
-                              .spawner = &world_.spawner,
-                              .clock = world_.clock,
-                              .log = world_.log};
+    const kernel::World world{
+        .current = request_.kernel_base.empty() ? "/" : request_.kernel_base,
+        .cache = world_.paths.cache,
+        .spawner = &world_.spawner,
+        .unpack = kernel::UnpackInChild(world_.spawner, {"/proc/self/exe", "internal-unpack"}),
+        .clock = world_.clock,
+        .log = world_.log};
     plan_.kernel = KILN_TRY(kernel::Resolve(request_.kernel, world));
     if (plan_.kernel.arch != "x86_64" || request_.arch != "x86_64") {
       return MakeError(ErrorCode::kUnsupported, "the kernel {} is for {}; kiln boots x86_64 so far",

@@ -1,14 +1,15 @@
 #include "symbolize/decoder.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/strings.h"
 #include "elf/debug_reader.h"
 #include "elf/unit_table.h"
 #include "sys/files.h"
+#include "sys/reader.h"
 
 namespace kiln::symbolize {
 namespace {
@@ -55,20 +56,9 @@ Result<std::string> ChildDecoder::Units(const std::string& path, const std::vect
 }
 
 Result<std::string> ChildDecoder::Run(const std::vector<std::string>& arguments, const std::string& path) {
-  sys::Command command{.argv = program_};
-  command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-  auto ran = spawner_.Run(command, {}, {.timeout = limit_, .output_bytes = kMostOutput});
-  if (!ran) return std::move(ran).error().Context("reading the symbols of " + Printable(path));
-  if (ran->status.ok()) return std::move(ran->output);
-  if (ran->status.signal != 0)
-    return MakeError(ErrorCode::kCorrupt,
-                     "{} cannot be read: what reads its symbols was {}; the file is damaged or was cut short",
-                     Printable(path), ran->status.Text())
-        .Hint("get or build the file again");
-  const auto lines = SplitLines(ran->errors);
-  Error error(ErrorCode::kCorrupt,
-              lines.empty() ? fmt::format("{} cannot be read", Printable(path)) : std::string(lines[0]));
-  return lines.size() > 1 ? Error(std::move(error).Hint(std::string(lines[1]))) : error;
+  std::vector<std::string> argv = program_;
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return sys::ReadInChild(spawner_, std::move(argv), path, {.timeout = limit_, .output_bytes = kMostOutput});
 }
 
 Result<std::string> RunDecoder(const std::vector<std::string>& arguments) {
@@ -76,11 +66,7 @@ Result<std::string> RunDecoder(const std::vector<std::string>& arguments) {
   const std::string& path = arguments[1];
   const auto identity = KILN_TRY(sys::Identify(path));
   // Its size may be anything a file system believes.
-  const rlim_t memory = kMemory + std::min<uint64_t>(identity.size, uint64_t{1} << 40);
-  const rlimit limit{.rlim_cur = memory, .rlim_max = memory};
-  (void)::setrlimit(RLIMIT_AS, &limit);
-  const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
-  (void)::setrlimit(RLIMIT_CORE, &no_core);
+  sys::LimitReader(kMemory + std::min<uint64_t>(identity.size, uint64_t{1} << 40));
   DirectDecoder decoder;
   if (arguments[0] == "index") return decoder.Index(path);
   std::vector<uint64_t> units;

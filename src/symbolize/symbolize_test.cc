@@ -369,7 +369,7 @@ TEST_F(World, ADecoderThatDiesIsAnErrorOfTheFile) {
   ASSERT_FALSE(index);
   EXPECT_THAT(index.error().Text(), HasSubstr("/x/vmlinux cannot be read"));
   spawner.answers["decode"] = {
-      .status = {.code = 1, .signal = 0}, .output = "", .errors = "too odd\nbuild it\n"};
+      .status = {.code = 1, .signal = 0}, .output = "", .errors = "corrupt\ntoo odd\nbuild it\n"};
   EXPECT_EQ(decoder.Index("/x").error().TextWithHint(), "too odd\n  hint: build it");
 }
 

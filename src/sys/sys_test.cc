@@ -14,6 +14,7 @@
 #include "sys/loop.h"
 #include "sys/proc.h"
 #include "sys/process.h"
+#include "sys/reader.h"
 #include "sys/stream.h"
 
 namespace kiln::sys {
@@ -319,6 +320,32 @@ TEST(Library, SaysWhatItIsForWhenItIsMissingOrTooOld) {
   ASSERT_FALSE(old);
   EXPECT_EQ(old.error().code(), ErrorCode::kUnsupported);
   EXPECT_THAT(old.error().Text(), HasSubstr("too old to count with"));
+}
+
+TEST(ReadInChild, GivesTheChildsAnswerOrItsErrorAsItWas) {
+  FakeSpawner spawner;
+  Captured& said = spawner.answers["kiln"];
+  said.output = "the answer";
+  EXPECT_EQ(*ReadInChild(spawner, {"kiln", "read"}, "/x/vmlinux", {}), "the answer");
+  said.status.code = 1;
+  said.errors = AsReaderError(MakeError(ErrorCode::kBusy, "it changed").Hint("wait"));
+  const auto busy = ReadInChild(spawner, {"kiln", "read"}, "/x/vmlinux", {});
+  ASSERT_FALSE(busy);
+  EXPECT_EQ(busy.error().code(), ErrorCode::kBusy);
+  EXPECT_EQ(busy.error().TextWithHint(), "it changed\n  hint: wait");
+  said.errors = AsReaderError(MakeError(ErrorCode::kIo, "no hint"));
+  EXPECT_EQ(ReadInChild(spawner, {"kiln", "read"}, "/x", {}).error().TextWithHint(), "no hint");
+}
+
+TEST(ReadInChild, AChildThatDiesIsTheFilesFault) {
+  FakeSpawner spawner;
+  spawner.answers["kiln"].status.signal = 11;
+  const auto died = ReadInChild(spawner, {"kiln"}, "/x/vmlinux", {});
+  ASSERT_FALSE(died);
+  EXPECT_EQ(died.error().code(), ErrorCode::kCorrupt);
+  EXPECT_THAT(died.error().Text(), HasSubstr("/x/vmlinux cannot be read"));
+  spawner.answers["kiln"] = {.status = {.code = 1}, .output = "", .errors = "terminate called\n"};
+  EXPECT_THAT(ReadInChild(spawner, {"kiln"}, "/x", {}).error().Text(), HasSubstr("exit code 1"));
 }
 
 TEST(FakeSpawner, AnswersFromItsScript) {
