@@ -116,13 +116,22 @@ class Builder {
     const TimePoint began = world_.clock.Now();
     world_.observer.OnPhase(Phase::kReadingTree);
     if (!commit_.empty()) {
-      listing_ = KILN_TRY(ListCommit(tree_.path, commit_, world_.spawner));
       head_ = commit_;
+      if (auto hash = KnownCommit(cache_, commit_))
+        listing_.hash = *std::move(hash);
+      else
+        KILN_TRY(ListCommitFiles());
     } else {
       KILN_TRY(ListFiles());
       head_ = HeadCommit(tree_.path, world_.spawner);
     }
     outcome_.tree_time = world_.clock.Now() - began;
+    return {};
+  }
+
+  Result<> ListCommitFiles() {
+    listing_ = KILN_TRY(ListCommit(tree_.path, commit_, world_.spawner));
+    RememberCommit(cache_, commit_, listing_.hash);
     return {};
   }
 
@@ -190,6 +199,10 @@ class Builder {
     if (commit_.empty()) {
       KILN_TRY(CheckClean(tree_));
     } else {
+      if (listing_.files.empty()) {
+        KILN_TRY(ListCommitFiles());
+        KILN_TRY(MakeRequestKey());  // In case that what was remembered is not so.
+      }
       world_.observer.OnPhase(Phase::kCheckingOut);
       checkout_ = KILN_TRY(CheckOut(world_.cache, tree_.path, commit_, world_.spawner, world_.log));
       source_ = checkout_->path;

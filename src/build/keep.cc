@@ -5,13 +5,21 @@
 #include "base/strings.h"
 #include "build/copy.h"
 #include "build/headers.h"
+#include "build/listing.h"
 #include "kernel/builds.h"
+#include "store/hasher.h"
 
 namespace kiln::build {
 namespace {
 
 constexpr std::string_view kAnswerKind = "kernel-request";
+constexpr std::string_view kCommitKind = "commit";
 constexpr size_t kMaxSteps = 64;
+constexpr size_t kHashSize = 32;
+
+std::string CommitKey(const std::string& commit) {
+  return store::Hasher().Add("commit", commit).Add("rules", kListingRules).Hex();
+}
 
 }  // namespace
 
@@ -63,6 +71,22 @@ Result<> RememberAnswer(store::Cache& cache, const std::string& request_key, con
     return sys::WriteFileAtomic(sys::JoinPath(folder, "answer"), fmt::format("{} {}\n", build_key, commit));
   }));
   return {};
+}
+
+std::optional<std::string> KnownCommit(store::Cache& cache, const std::string& commit) {
+  const auto entry = cache.Find(kCommitKind, CommitKey(commit));
+  if (!entry || !*entry) return std::nullopt;
+  auto hash = sys::ReadFile((*entry)->PathOf("hash"), kHashSize);
+  if (!hash || hash->size() != kHashSize || !IsHex(*hash)) return std::nullopt;
+  return *std::move(hash);
+}
+
+void RememberCommit(store::Cache& cache, const std::string& commit, const std::string& hash) {
+  if (KnownCommit(cache, commit) == hash) return;
+  (void)cache.Remove(kCommitKind, CommitKey(commit));
+  (void)cache.Get(kCommitKind, CommitKey(commit), [&](const std::string& folder) {
+    return sys::WriteFileAtomic(sys::JoinPath(folder, "hash"), hash);
+  });
 }
 
 size_t LearntSteps(const std::string& path, std::string_view config_hash) {

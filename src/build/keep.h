@@ -29,6 +29,10 @@ Result<std::optional<std::string>> FindAnswer(store::Cache& cache, const std::st
 Result<> RememberAnswer(store::Cache& cache, const std::string& request_key, const std::string& build_key,
                         const std::string& commit);
 
+/// The hash of a commit's listing (ListCommit), when it was asked for before. A commit never changes.
+std::optional<std::string> KnownCommit(store::Cache& cache, const std::string& commit);
+void RememberCommit(store::Cache& cache, const std::string& commit, const std::string& hash);
+
 /// How many steps a whole build of this configuration had; 0: not known. What can't be kept is not learnt.
 size_t LearntSteps(const std::string& path, std::string_view config_hash);
 void LearnSteps(const std::string& path, std::string_view config_hash, size_t steps);

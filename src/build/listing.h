@@ -38,6 +38,9 @@ struct Listing {
   uint64_t read_bytes = 0;
 };
 
+/// Another number whenever Matters() or the making of the hash changes: for who keeps hashes.
+inline constexpr uint64_t kListingRules = 1;
+
 /// Whether a file can matter to what is built. Hidden files, editors' backups, tags and the like do not, nor
 /// do Documentation (but for its Kconfig and Makefile) and tools/testing.
 bool Matters(std::string_view path);
