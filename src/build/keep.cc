@@ -6,6 +6,7 @@
 #include "build/copy.h"
 #include "build/headers.h"
 #include "build/listing.h"
+#include "build/make_command.h"
 #include "kernel/builds.h"
 #include "store/hasher.h"
 
@@ -118,7 +119,7 @@ std::string CommandThatMakes(std::string_view target, std::string_view output) {
     const std::string_view command = Trim(line);
     if (command.find(fmt::format(" -o {} ", target)) != std::string_view::npos ||
         command.ends_with(fmt::format(" -o {}", target)))
-      return std::string(command);
+      return std::string(BareCommand(command));
   }
   return "";
 }
@@ -149,8 +150,17 @@ void MakeCompileCommands(const std::string& source, const std::string& folder, s
   }
   // clangd wants to see the compiler.
   const auto text = sys::ReadFile(path, size_t{1} << 30);
-  if (text && text->find("\"command\": \"ccache ") != std::string::npos)
-    (void)sys::WriteFileAtomic(path, ReplaceAll(*text, "\"command\": \"ccache ", "\"command\": \""));
+  if (!text) return;
+  constexpr std::string_view kCommand = "\"command\": \"";
+  std::string bare;
+  for (size_t at = 0, end = 0; at < text->size(); at = end) {
+    end = std::min(text->find(kCommand, at), text->size());
+    end = std::min(end + kCommand.size(), text->size());
+    bare.append(*text, at, end - at);
+    const std::string_view rest = std::string_view(*text).substr(end);
+    end += rest.size() - BareCommand(rest).size();
+  }
+  if (bare != *text) (void)sys::WriteFileAtomic(path, bare);
 }
 
 Result<store::CacheEntry> KeepBuild(store::Cache& cache, const BuildFolder& folder, const Arch& arch,

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/strings.h"
+#include "build/quick_cc.h"
 
 namespace kiln::build {
 namespace {
@@ -28,12 +29,21 @@ constexpr std::array<std::string_view, 10> kChanging = {
     "KCFLAGS",    "KAFLAGS",      "KCPPFLAGS",   "KRUSTFLAGS",        "LOCALVERSION",
     "HOSTCFLAGS", "HOSTCXXFLAGS", "HOSTLDFLAGS", "INSTALL_MOD_STRIP", "LLVM_IAS"};
 
+constexpr std::string_view kCcache = "ccache";
+
 template <class Names>
 bool IsOneOf(std::string_view name, const Names& names) {
   return std::ranges::find(names, name) != names.end();
 }
 
 }  // namespace
+
+std::string_view BareCommand(std::string_view command) {
+  for (const std::string_view word : {kQuickCc, kCcache})
+    if (std::string_view rest = command; ConsumePrefix(rest, word) && ConsumePrefix(rest, " "))
+      command = rest;
+  return command;
+}
 
 bool IsVariable(std::string_view word) {
   return !word.starts_with('-') && word.find('=') != std::string_view::npos;
@@ -87,6 +97,7 @@ std::vector<std::string> MakeEnvironment(const MakeSetup& setup, const config::E
     else
       lines.push_back(name + "=" + value);
   }
+  if (!setup.quick_cc.empty()) path = setup.quick_cc + ":" + path;
   // depmod lies in sbin, which not every user has in PATH.
   lines.push_back("PATH=" + path + ":/usr/sbin:/sbin");
   lines.emplace_back("LANG=C");
@@ -118,11 +129,14 @@ sys::Command MakeCommand(const MakeSetup& setup, const std::vector<std::string>&
       return ConsumePrefix(word, name) && word.starts_with('=');
     });
   };
+  std::string before_cc;
+  if (!setup.quick_cc.empty()) before_cc += fmt::format("{} ", kQuickCc);
+  if (setup.ccache) before_cc += fmt::format("{} ", kCcache);
   for (const auto& variable : setup.variables) {
-    if (!setup.ccache || !variable.starts_with("CC=")) command.argv.push_back(variable);
+    if (before_cc.empty() || !variable.starts_with("CC=")) command.argv.push_back(variable);
   }
+  if (!before_cc.empty()) command.argv.push_back("CC=" + before_cc + setup.cc);
   if (setup.ccache) {
-    command.argv.push_back("CC=ccache " + setup.cc);
     if (!given("HOSTCC"))
       command.argv.push_back(std::string("HOSTCC=ccache ") + (given("LLVM") ? setup.cc : std::string("gcc")));
   }

@@ -18,6 +18,7 @@ struct MakeSetup {
   std::string cc;                        ///< "gcc".
   std::vector<std::string> variables{};  ///< "LLVM=1", "W=1": in order.
   std::string nm{};                      ///< NM=, when make's own choice is not the one to take.
+  std::string quick_cc{};                ///< The folder that kQuickCc lies in; empty: the compiler alone.
   bool ccache = false;                   ///< Put it before the compilers.
   unsigned jobs = 1;                     ///< When no jobserver says so.
   std::optional<Jobserver> jobserver{};
@@ -34,6 +35,9 @@ std::vector<std::string> MakeEnvironment(const MakeSetup& setup, const config::E
 
 /// Pure. The variables of the environment that change what is built ("KCFLAGS=-O1"), sorted.
 std::vector<std::string> BuildVariables(const config::Environment& environment);
+
+/// Pure. The compiler's own command, without what MakeCommand() put before it.
+std::string_view BareCommand(std::string_view command);
 
 /// Whether a word after "--" is a make variable ("W=1"), an option ("-k"), or else a target ("fs/ext4/").
 bool IsVariable(std::string_view word);

@@ -34,6 +34,22 @@ TEST(MakeCommandTest, NmIsTheOneThatWasGiven) {
   EXPECT_FALSE(Has(MakeCommand(setup, {}, {}).argv, "NM=gcc-nm"));
 }
 
+TEST(MakeCommandTest, TheQuickCompilerGoesFirstAndIsFound) {
+  MakeSetup setup{.source = "/s", .folder = "/o", .arch = "x86_64", .cc = "gcc", .quick_cc = "/o/.kiln/bin"};
+  const auto command = MakeCommand(setup, {}, {{"PATH", "/bin"}});
+  EXPECT_TRUE(Has(command.argv, "CC=kiln-cc gcc"));
+  EXPECT_TRUE(Has(*command.environment, "PATH=/o/.kiln/bin:/bin:/usr/sbin:/sbin"));
+  setup.ccache = true;
+  EXPECT_TRUE(Has(MakeCommand(setup, {}, {}).argv, "CC=kiln-cc ccache gcc"));
+}
+
+TEST(MakeCommandTest, TheBareCommandIsTheCompilers) {
+  EXPECT_EQ(BareCommand("kiln-cc ccache gcc -c a.c"), "gcc -c a.c");
+  EXPECT_EQ(BareCommand("kiln-cc gcc -c a.c"), "gcc -c a.c");
+  EXPECT_EQ(BareCommand("ccache gcc -c a.c"), "gcc -c a.c");
+  EXPECT_EQ(BareCommand("gcc kiln-cc"), "gcc kiln-cc");
+}
+
 TEST(MakeCommandTest, WhatAnotherMakeLeftInTheEnvironmentDoesNotMatter) {
   const config::Environment environment = {{"MAKEFLAGS", "w -- W=1"}, {"MAKELEVEL", "1"},
                                            {"KBUILD_OUTPUT", "/x"},   {"ARCH", "arm"},
