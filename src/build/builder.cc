@@ -96,7 +96,7 @@ class Builder {
     if (!container_) KILN_TRY(CheckTools(names, environment, advice_));
     toolchain_ = KILN_TRY(IdentifyToolchain(
         names, world_.spawner, [&](const sys::Command& command) { return Wrapped(command); }, environment,
-        request_.image));
+        request_.image, &cache_));
     variables_ = toolchain_.variables;
     for (const auto& variable : given)
       if (!NamesToolchain(variable)) variables_.push_back(variable);

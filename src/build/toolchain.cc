@@ -32,6 +32,8 @@ std::string PathOf(const std::vector<std::string>& environment) {
   return "/usr/bin:/bin";
 }
 
+std::string HashOfBytes(std::string_view bytes) { return store::Hasher().Add("programs", bytes).Hex(); }
+
 // Asks programs where the toolchain is.
 class Questions {
  public:
@@ -47,19 +49,32 @@ class Questions {
     return Run(std::move(argv));
   }
 
-  // The programs' bytes, one after the other.
-  Result<std::string> Contents(const std::vector<std::string>& programs) const {
+  // What the programs' bytes, one after the other, come to. Of this host's it is remembered by what the files
+  // look like, as it is some 35 MB to read.
+  Result<std::string> HashOf(const std::vector<std::string>& programs, store::Cache* cache) const {
     if (!image_.empty()) {
       std::vector<std::string> argv = {"cat"};
       for (const auto& program : programs)
         argv.push_back(program.find('/') == std::string::npos ? "/usr/bin/" + program : program);
-      return Run(std::move(argv));
+      return HashOfBytes(KILN_TRY(Run(std::move(argv))));
     }
-    std::string bytes;
-    for (const auto& program : programs)
-      bytes +=
-          KILN_TRY(sys::ReadFile(KILN_TRY(sys::FindProgram(program, PathOf(environment_))), kMaxPrograms));
-    return bytes;
+    std::vector<std::string> paths;
+    store::Hasher key;
+    for (const auto& program : programs) {
+      paths.push_back(KILN_TRY(sys::FindProgram(program, PathOf(environment_))));
+      KILN_TRY(key.AddIdentity("program", paths.back()));
+    }
+    const auto read = [&]() -> Result<std::string> {
+      std::string bytes;
+      for (const auto& path : paths) bytes += KILN_TRY(sys::ReadFile(path, kMaxPrograms));
+      return HashOfBytes(bytes);
+    };
+    if (cache == nullptr) return read();
+    const auto entry = cache->Get("toolchain", key.Hex(), [&](const std::string& folder) -> Result<> {
+      return sys::WriteFileAtomic(sys::JoinPath(folder, "hash"), KILN_TRY(read()));
+    });
+    auto known = entry ? sys::ReadFile(entry->PathOf("hash"), 64) : entry.error();
+    return known ? known : read();  // A cache that can't be written is no reason to fail.
   }
 
  private:
@@ -174,7 +189,8 @@ std::string NmOf(std::string_view cc) {
 }
 
 Result<Toolchain> IdentifyToolchain(const ToolNames& names, sys::Spawner& spawner, const Wrap& wrap,
-                                    const std::vector<std::string>& environment, std::string_view image) {
+                                    const std::vector<std::string>& environment, std::string_view image,
+                                    store::Cache* cache) {
   const Questions questions(spawner, wrap, environment, image);
   store::Hasher hasher;
   Toolchain toolchain{.cc = names.cc, .description = {}, .identity = {}, .variables = names.variables};
@@ -192,8 +208,8 @@ Result<Toolchain> IdentifyToolchain(const ToolNames& names, sys::Spawner& spawne
     if (const auto text = questions.Ask(program, "--version")) hasher.Add("tool", *text);
     programs.emplace_back(SplitBlank(program).back());
   }
-  if (const auto bytes = questions.Contents(programs))
-    hasher.Add("programs", *bytes);
+  if (const auto hash = questions.HashOf(programs, cache))
+    hasher.Add("programs", *hash);
   else
     hasher.Add("where", image);
   // It makes the BTF, when there is any.

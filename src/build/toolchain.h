@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "store/cache.h"
 #include "sys/process.h"
 
 namespace kiln::build {
@@ -66,9 +67,11 @@ std::string NmOf(std::string_view cc);
 using Wrap = std::function<sys::Command(const sys::Command&)>;
 
 /// Asks the compiler, linker and assembler who they are, and reads their programs: the same toolchain is the
-/// same wherever it stands. `image` is the container in which `wrap` asks; empty: this host. A compiler that
-/// is not there is kNotFound; a container that does not start is kUnavailable.
+/// same wherever it stands. `image` is the container in which `wrap` asks; empty: this host. What this host's
+/// programs came to is remembered in `cache` (kind "toolchain"), when there is one. A compiler that is not
+/// there is kNotFound; a container that does not start is kUnavailable.
 Result<Toolchain> IdentifyToolchain(const ToolNames& names, sys::Spawner& spawner, const Wrap& wrap,
-                                    const std::vector<std::string>& environment, std::string_view image);
+                                    const std::vector<std::string>& environment, std::string_view image,
+                                    store::Cache* cache = nullptr);
 
 }  // namespace kiln::build

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/strings.h"
+#include "store/cache.h"
+#include "sys/files.h"
 
 namespace kiln::build {
 namespace {
@@ -83,6 +87,32 @@ TEST(ToolchainTest, IsTheSameWhereverItStands) {
   // Who can't be read is like nobody else.
   spawner.answers["cat"] = {.status = {.code = 1}};
   EXPECT_NE(in("gcc:13"), in("/roots/sid"));
+}
+
+TEST(ToolchainTest, OfThisHostIsReadOnceAndAnewWhenItChanged) {
+  const auto folder = *sys::TempDir::Create(testing::TempDir(), "tools");
+  const auto write = [&](std::string_view name, std::string_view bytes) {
+    const std::string path = sys::JoinPath(folder.path(), name);
+    ASSERT_TRUE(sys::WriteFileAtomic(path, bytes, 0755));
+  };
+  for (const auto* name : {"gcc", "ld", "as"}) write(name, "one");
+  sys::FakeSpawner spawner;
+  for (const auto* name : {"gcc", "ld", "as", "pahole"}) spawner.answers[name] = {.output = "1.0\n"};
+  const FakeClock clock;
+  NullLog log;
+  store::Cache cache(sys::JoinPath(folder.path(), "cache"), clock, log);
+  const auto identity = [&](store::Cache* remembers) {
+    return IdentifyToolchain(
+               Names("x86_64", {}), spawner, [](const sys::Command& command) { return command; },
+               {"PATH=" + folder.path()}, "", remembers)
+        ->identity;
+  };
+  const std::string first = identity(nullptr);
+  EXPECT_EQ(identity(&cache), first);
+  EXPECT_EQ(identity(&cache), first);
+  write("ld", "two");
+  EXPECT_NE(identity(&cache), first);
+  EXPECT_EQ(identity(&cache), identity(nullptr));
 }
 
 TEST(ToolchainTest, WhatAContainerCantDoIsSaidInWords) {
