@@ -62,7 +62,7 @@ void MountBasics(Roots& roots, Notes& notes) {
   roots.sys = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-void MountRest(const Roots& roots, Notes& notes) {
+void MountRest(Notes& notes) {
   MountOn("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666,gid=5", notes);
   MountOn("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777", notes);
   // What udev would make.
@@ -73,10 +73,6 @@ void MountRest(const Roots& roots, Notes& notes) {
   // The kernel gives its init a hard limit of 4096 open files, which is less than programs have elsewhere.
   const rlimit files = {1024, 524288};
   setrlimit(RLIMIT_NOFILE, &files);
-  int fd = openat(roots.proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  WriteAll(fd, "-1000", 5);
-  Close(fd);
 }
 
 int OpenConsoleTerminal(const Roots& roots) {

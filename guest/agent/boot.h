@@ -25,7 +25,7 @@ class ModuleList {
 /// /proc, /sys, /dev and descriptors 0 to 2: what finding the link takes.
 void MountBasics(Roots& roots, Notes& notes);
 /// /dev/pts, /dev/shm, limits: what commands take.
-void MountRest(const Roots& roots, Notes& notes);
+void MountRest(Notes& notes);
 /// The terminal that the kernel's console is on, to run a script's commands at; else /dev/console.
 int OpenConsoleTerminal(const Roots& roots);
 

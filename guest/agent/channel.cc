@@ -103,7 +103,7 @@ Failure Channel::OpenStreams(const wire::ExecOf<Owner>& request, Stdio& stdio) {
   return made ? Failure() : Failed(error, "open pipes (and /dev/null) for the streams");
 }
 
-Failure Channel::StartCommand(const wire::ExecOf<Owner>& request, const Roots& roots, int console) {
+Failure Channel::StartCommand(const wire::ExecOf<Owner>& request, int console) {
   Command command;
   if (const int error = command.Unpack(request); error != 0) {
     command.Free();
@@ -121,7 +121,7 @@ Failure Channel::StartCommand(const wire::ExecOf<Owner>& request, const Roots& r
   }
   if (!failure) {
     begun_ns_ = NowNs(CLOCK_MONOTONIC);
-    if (const int error = StartProcess(stdio, RunCommand, &command, roots, pid_, status_); error != 0)
+    if (const int error = StartProcess(stdio, RunCommand, &command, pid_, status_); error != 0)
       failure = Failed(error, "start a process for ", View(command.argv[0]));
     if (console < 0) CloseAll(stdio);
   }
@@ -132,14 +132,14 @@ Failure Channel::StartCommand(const wire::ExecOf<Owner>& request, const Roots& r
   return failure;
 }
 
-Failure Channel::StartTransfer(Body body, const void* request, bool input, bool output, const Roots& roots) {
+Failure Channel::StartTransfer(Body body, const void* request, bool input, bool output) {
   wire::ExecOf<Owner> streams;
   streams.flags =
       wire::kExecMergeStderr | (input ? wire::kExecStdin : 0U) | (output ? 0U : wire::kExecDiscardOutput);
   Stdio stdio;
   if (Failure failure = OpenStreams(streams, stdio)) return failure;
   begun_ns_ = NowNs(CLOCK_MONOTONIC);
-  const int error = StartProcess(stdio, body, request, roots, pid_, status_);
+  const int error = StartProcess(stdio, body, request, pid_, status_);
   CloseAll(stdio);
   if (in_ >= 0) NonBlocking(in_);
   if (out_[0].fd >= 0) NonBlocking(out_[0].fd);

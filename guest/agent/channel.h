@@ -25,8 +25,8 @@ class Channel {
   static void Destroy(Channel* channel);
 
   /// Starts the command with its streams, or on `console` (a terminal) when that is not -1.
-  Failure StartCommand(const wire::ExecOf<Owner>& request, const Roots& roots, int console);
-  Failure StartTransfer(Body body, const void* request, bool input, bool output, const Roots& roots);
+  Failure StartCommand(const wire::ExecOf<Owner>& request, int console);
+  Failure StartTransfer(Body body, const void* request, bool input, bool output);
 
   uint32_t id() const { return id_; }
   wire::Type request() const { return request_; }

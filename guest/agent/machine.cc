@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
+#include "channel.h"
+
 namespace kiln::agent {
 namespace {
 
@@ -33,9 +35,12 @@ bool Below(char* out, const char* folder, const char* name) {
   return true;
 }
 
-}  // namespace
-
-namespace {
+/// Open from the first time on.
+int RandomDevice() {
+  static int fd = -1;
+  if (fd < 0) fd = open("/dev/random", O_RDWR | O_CLOEXEC);
+  return fd;
+}
 
 /// "sleep (12), nginx (15)": what runs besides kernel threads and ourselves, as far as it fits.
 Line RunningPrograms() {
@@ -205,19 +210,28 @@ Failure SetHostname(const wire::SetHostnameOf<Owner>& request) {
   return {};
 }
 
+void GetReadyForClones() {
+  RandomDevice();
+  // musl has its memory by sizes, and gives the kernel back what holds nothing more.
+  const size_t sizes[] = {128, 256, 512, sizeof(Channel), 1024};
+  for (const size_t size : sizes) {
+    char* held = static_cast<char*>(malloc(size));
+    if (held != nullptr) *const_cast<volatile char*>(held) = 0;
+  }
+}
+
 Failure AddEntropy(const wire::EntropyOf<Owner>& request) {
   EntropyPool pool{};
   if (request.bytes.size > sizeof(pool.bytes)) return Failed(EINVAL, "add more than 512 bytes of entropy");
   if (request.bytes.size > 0) memcpy(pool.bytes, request.bytes.data, request.bytes.size);
   pool.size = static_cast<int>(request.bytes.size);
   pool.bits = pool.size * 8;
-  int fd = open("/dev/random", O_RDWR | O_CLOEXEC);
+  const int fd = RandomDevice();
   if (fd < 0) return Failed(errno, "open /dev/random");
   int error = ioctl(fd, static_cast<int>(kRndAddEntropy), &pool) == 0 ? 0 : errno;
   // Kernels before 4.17 do not know this one and have nothing like it.
   if (error == 0 && ioctl(fd, static_cast<int>(kRndReseedCrng)) != 0 && errno != ENOTTY && errno != EINVAL)
     error = errno;
-  Close(fd);
   return error == 0 ? Failure() : Failed(error, "add entropy to /dev/random");
 }
 

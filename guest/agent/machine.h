@@ -24,6 +24,10 @@ Failure MakeFolder(const wire::MkdirOf<Owner>& request);
 Failure MakeSymlink(const wire::SymlinkOf<Owner>& request);
 Failure WriteFile(const wire::WriteFileOf<Owner>& request);
 
+/// Asks the kernel once, before the machine can be frozen, for what each clone would otherwise ask for anew:
+/// an emulated clone takes longest to run code of the kernel for the first time.
+void GetReadyForClones();
+
 /// Makes `path` and the folders above it. 0 or errno. Cuts the path up and puts it together again.
 int MakeFolders(char* path, mode_t mode);
 

@@ -77,7 +77,7 @@ int BeInit(Storage& storage) {
   storage.modules.LoadNext(roots, notes);
   if (options.script[0] != '\0') {
     storage.modules.LoadNext(roots, notes);
-    MountRest(roots, notes);
+    MountRest(notes);
     origin.ready_ns = NowNs(CLOCK_BOOTTIME);
     ReplayScript(options, roots, origin, storage);
   }
@@ -89,7 +89,8 @@ int BeInit(Storage& storage) {
   // The host hears of us now; what its first command needs is made while it answers.
   if (link.connected()) session.Announce();
   storage.modules.LoadNext(roots, notes);
-  MountRest(roots, notes);
+  MountRest(notes);
+  GetReadyForClones();
   session.Run();
   Say(Text("the link to the host is gone for good"));
   EndMachine(false, roots);

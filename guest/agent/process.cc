@@ -29,21 +29,13 @@ void DefaultSignals() {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-void MortalToOom(const Roots& roots) {
-  int fd = openat(roots.proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  WriteAll(fd, "0", 1);
-  Close(fd);
-}
-
-[[noreturn]] void BeChild(const Stdio& stdio, Body body, const void* what, const Roots& roots, int status) {
+[[noreturn]] void BeChild(const Stdio& stdio, Body body, const void* what, int status) {
   DefaultSignals();
   setsid();
   if (stdio.terminal && ioctl(stdio.in, TIOCSCTTY, 0) != 0)
     FailChild(status, Failed(errno, "make the new terminal the controlling one"));
   if (dup2(stdio.in, 0) < 0 || dup2(stdio.out, 1) < 0 || dup2(stdio.err, 2) < 0)
     FailChild(status, Failed(errno, "set up stdin, stdout and stderr"));
-  MortalToOom(roots);
   body(what, status);
   _exit(0);
 }
@@ -120,12 +112,11 @@ int SearchAndExec(const char* path, const Command& command, char* tried) {
 
 }  // namespace
 
-int StartProcess(const Stdio& stdio, Body body, const void* what, const Roots& roots, pid_t& pid,
-                 int& status) {
+int StartProcess(const Stdio& stdio, Body body, const void* what, pid_t& pid, int& status) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return errno;
   const pid_t child = fork();
-  if (child == 0) BeChild(stdio, body, what, roots, ends[1]);
+  if (child == 0) BeChild(stdio, body, what, ends[1]);
   const int error = child < 0 ? errno : 0;
   Close(ends[1]);
   if (child < 0) {

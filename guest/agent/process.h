@@ -29,10 +29,9 @@ struct Stdio {
 /// `status`, exiting by itself.
 using Body = void (*)(const void* what, int status);
 
-/// Forks. The child is the leader of a session of its own, with default signals and an oom_score_adj of 0.
-/// 0 or errno; `status` is the end to read StatusRecords from, non-blocking.
-int StartProcess(const Stdio& stdio, Body body, const void* what, const Roots& roots, pid_t& pid,
-                 int& status);
+/// Forks. The child is the leader of a session of its own, with default signals. 0 or errno; `status` is
+/// the end to read StatusRecords from, non-blocking.
+int StartProcess(const Stdio& stdio, Body body, const void* what, pid_t& pid, int& status);
 
 /// Tells the parent and ends the child.
 [[noreturn]] void FailChild(int status, const Failure& failure);

@@ -188,18 +188,18 @@ void Session::StartChannel(const Message& message) {
   wire::AwaitFileOf<Owner> await;
   ModuleToLoad load{{}, roots_};
   const auto start_silent = [&](Body body, const void* request) {
-    return channel->StartTransfer(body, request, false, false, roots_);
+    return channel->StartTransfer(body, request, false, false);
   };
   Failure failure = Unreadable();
   if (message.type == wire::Type::kExec) {
-    if (Read(message.payload, exec)) failure = channel->StartCommand(exec, roots_, console_);
+    if (Read(message.payload, exec)) failure = channel->StartCommand(exec, console_);
   } else if (message.type == wire::Type::kPut) {
-    if (Read(message.payload, put)) failure = channel->StartTransfer(RunPut, &put, true, false, roots_);
+    if (Read(message.payload, put)) failure = channel->StartTransfer(RunPut, &put, true, false);
   } else if (message.type == wire::Type::kGet) {
-    if (Read(message.payload, get)) failure = channel->StartTransfer(RunGet, &get, false, true, roots_);
+    if (Read(message.payload, get)) failure = channel->StartTransfer(RunGet, &get, false, true);
   } else if (message.type == wire::Type::kKmsgFollow) {
     if (Read(message.payload, kmsg))
-      failure = channel->StartTransfer(RunKmsgFollow, &kmsg, false, true, roots_);
+      failure = channel->StartTransfer(RunKmsgFollow, &kmsg, false, true);
   } else if (message.type == wire::Type::kMount) {
     if (Read(message.payload, mount)) failure = start_silent(RunMount, &mount);
   } else if (message.type == wire::Type::kUnmount) {
