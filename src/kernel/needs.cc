@@ -159,6 +159,52 @@ class Chooser {
   const ModuleIndex* modules_;
 };
 
+Result<> TakeLink(LinkKind link, const Chooser& chooser, bool virtio, Abilities& abilities) {
+  abilities.link = link;
+  std::vector<Need> needs;
+  bool there = false;
+  switch (link) {
+    case LinkKind::kVirtioSerial:
+      needs = {Need::kVirtioPci, Need::kVirtioConsole};
+      there = virtio && chooser.Take(Need::kVirtioConsole, abilities.link_modules);
+      break;
+    case LinkKind::kSerial:
+      needs = {Need::kSerialConsole};
+      there = chooser.Take(Need::kSerialConsole, abilities.link_modules);
+      break;
+    case LinkKind::kVsock:
+      needs = {Need::kVirtioPci, Need::kVsock};
+      there = abilities.vsock;
+      break;
+  }
+  if (there) return {};
+  return MakeError(ErrorCode::kUnsupported, "{}", chooser.WhyAny(needs))
+      .Hint("set it in the kernel's config and build it again, or leave --link out");
+}
+
+Result<> TakeBestLink(const Chooser& chooser, bool virtio, Abilities& abilities) {
+  if (virtio && chooser.Take(Need::kVirtioConsole, abilities.link_modules)) {
+    abilities.link = LinkKind::kVirtioSerial;
+    return {};
+  }
+  const std::string why = chooser.WhyAny({Need::kVirtioPci, Need::kVirtioConsole});
+  if (chooser.Take(Need::kSerialConsole, abilities.link_modules)) {
+    abilities.link = LinkKind::kSerial;
+    abilities.fallbacks.push_back(why + "; a plain serial port is used instead, which is slower");
+    return {};
+  }
+  if (abilities.vsock) {
+    abilities.link = LinkKind::kVsock;
+    abilities.fallbacks.push_back(
+        fmt::format("{}; {}; vsock is used instead, and nothing that the kernel prints will be seen", why,
+                    chooser.Why(Need::kSerialConsole)));
+    return {};
+  }
+  return MakeError(ErrorCode::kUnsupported, "there is no way to talk to the agent: {}; {}", why,
+                   chooser.Why(Need::kSerialConsole))
+      .Hint("set one of them in the kernel's config and build it again");
+}
+
 }  // namespace
 
 std::string_view Name(Need need) { return Row(need).name; }
@@ -192,7 +238,8 @@ std::string MissingText(const NeedStatus& status) {
   return fmt::format("this kernel lacks {}: {}", Describe(status.need), Join(reasons, ", "));
 }
 
-Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const ModuleIndex* modules) {
+Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const ModuleIndex* modules,
+                                  std::optional<LinkKind> link) {
   const Chooser chooser(config, modules);
   Abilities abilities;
   const std::vector<Need> essential = {Need::kInitramfs, Need::kElf, Need::kProc};
@@ -202,22 +249,7 @@ Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const Module
 
   const bool virtio = chooser.Take(Need::kVirtioPci, abilities.link_modules);
   abilities.vsock = virtio && chooser.Take(Need::kVsock, abilities.vsock_modules);
-  if (!virtio || !chooser.Take(Need::kVirtioConsole, abilities.link_modules)) {
-    const std::string why = chooser.WhyAny({Need::kVirtioPci, Need::kVirtioConsole});
-    if (chooser.Take(Need::kSerialConsole, abilities.link_modules)) {
-      abilities.link = LinkKind::kSerial;
-      abilities.fallbacks.push_back(why + "; a plain serial port is used instead, which is slower");
-    } else if (abilities.vsock) {
-      abilities.link = LinkKind::kVsock;
-      abilities.fallbacks.push_back(
-          fmt::format("{}; {}; vsock is used instead, and nothing that the kernel prints will be seen", why,
-                      chooser.Why(Need::kSerialConsole)));
-    } else {
-      return MakeError(ErrorCode::kUnsupported, "there is no way to talk to the agent: {}; {}", why,
-                       chooser.Why(Need::kSerialConsole))
-          .Hint("set one of them in the kernel's config and build it again");
-    }
-  }
+  KILN_TRY(link ? TakeLink(*link, chooser, virtio, abilities) : TakeBestLink(chooser, virtio, abilities));
   if (!virtio || !chooser.Take(Need::kNineP, abilities.root_modules)) {
     const std::string why = chooser.WhyAny({Need::kVirtioPci, Need::kNineP});
     const bool block = virtio && chooser.Take(Need::kVirtioBlk, abilities.root_modules) &&

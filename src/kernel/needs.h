@@ -91,8 +91,10 @@ struct Abilities {
   std::vector<std::string> fallbacks;  ///< Why it is not the first choice, in words; one a lack.
 };
 
-/// Picks link and root from what is there. kUnsupported when the kernel cannot be used at all (no initramfs,
-/// no ELF, neither virtio-serial nor a serial port nor vsock), naming every option that lacks.
-Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const ModuleIndex* modules);
+/// Picks link and root from what is there; `link`: this one and no other. kUnsupported when the kernel cannot
+/// be used at all (no initramfs, no ELF, neither virtio-serial nor a serial port nor vsock), naming every
+/// option that lacks.
+Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const ModuleIndex* modules,
+                                  std::optional<LinkKind> link = std::nullopt);
 
 }  // namespace kiln::kernel

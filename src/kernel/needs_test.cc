@@ -1,5 +1,6 @@
 #include "kernel/needs.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace kiln::kernel {
@@ -115,6 +116,26 @@ TEST(Abilities, FallsBackAndSaysWhy) {
   EXPECT_EQ(bare->fallbacks.size(), 2U);
   const kconfig::DotConfig no_overlay = Config(Without("OVERLAY_FS"));
   EXPECT_FALSE(ChooseAbilities(&no_overlay, nullptr)->overlay);
+}
+
+TEST(Abilities, ALinkThatIsAskedForIsTakenOrRefused) {
+  const kconfig::DotConfig whole = Config(kEverything);
+  for (const LinkKind link : {LinkKind::kVirtioSerial, LinkKind::kSerial, LinkKind::kVsock}) {
+    const auto abilities = ChooseAbilities(&whole, nullptr, link);
+    ASSERT_TRUE(abilities) << abilities.error().Text();
+    EXPECT_EQ(abilities->link, link);
+    EXPECT_TRUE(abilities->fallbacks.empty());
+  }
+  const auto refused = [](const std::string& option, LinkKind link) {
+    const kconfig::DotConfig config = Config(Without(option));
+    const auto abilities = ChooseAbilities(&config, nullptr, link);
+    EXPECT_FALSE(abilities) << option;
+    return abilities ? std::string() : abilities.error().TextWithHint();
+  };
+  EXPECT_THAT(refused("VIRTIO_CONSOLE", LinkKind::kVirtioSerial),
+              testing::HasSubstr("CONFIG_VIRTIO_CONSOLE is not set"));
+  EXPECT_THAT(refused("VSOCKETS", LinkKind::kVsock), testing::HasSubstr("CONFIG_VSOCKETS is not set"));
+  EXPECT_THAT(refused("SERIAL_8250", LinkKind::kSerial), testing::HasSubstr("leave --link out"));
 }
 
 TEST(Abilities, RefusesWhatCannotBeUsedAtAll) {

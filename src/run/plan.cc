@@ -108,9 +108,9 @@ class Planner {
     }
     modules_ = KILN_TRY(kernel::LoadModules(plan_.kernel));
     const auto config = KILN_TRY(kernel::LoadConfig(plan_.kernel));
-    abilities_ =
-        KILN_TRY(kernel::ChooseAbilities(config ? &*config : nullptr, modules_ ? &*modules_ : nullptr),
-                 "kernel {}", plan_.kernel.image);
+    abilities_ = KILN_TRY(kernel::ChooseAbilities(config ? &*config : nullptr,
+                                                  modules_ ? &*modules_ : nullptr, WantedLink(request_.link)),
+                          "kernel {}", plan_.kernel.image);
     for (const auto& fallback : abilities_.fallbacks) plan_.notes.push_back(fallback);
     if (plan_.kernel.config) plan_.config_hash = store::Hasher().Add("config", *plan_.kernel.config).Hex();
     return {};
@@ -167,7 +167,7 @@ class Planner {
     machine.boot_protocol = plan_.kernel.protocol == kernel::BootProtocol::kPvh
                                 ? machine::BootProtocol::kPvh
                                 : machine::BootProtocol::kLinux;
-    machine.agent_link.transport = KILN_TRY(ChooseLink());
+    machine.agent_link.transport = LinkTransport();
     for (const DiskRequest& disk : request_.disks) machine.disks.push_back(KILN_TRY(AttachDisk(disk)));
     if (request_.net == "user") {
       if (!abilities_.network) {
@@ -192,15 +192,16 @@ class Planner {
 
   bool IsVsock() const { return plan_.machine.agent_link.transport == machine::AgentLink::Transport::kVsock; }
 
-  Result<machine::AgentLink::Transport> ChooseLink() const {
+  // What --link says; nothing: the best there is.
+  static std::optional<kernel::LinkKind> WantedLink(std::string_view link) {
+    if (link == "virtio-serial") return kernel::LinkKind::kVirtioSerial;
+    if (link == "serial") return kernel::LinkKind::kSerial;
+    if (link == "vsock") return kernel::LinkKind::kVsock;
+    return std::nullopt;
+  }
+
+  machine::AgentLink::Transport LinkTransport() const {
     using Transport = machine::AgentLink::Transport;
-    if (request_.link == "virtio-serial") return Transport::kVirtioSerial;
-    if (request_.link == "serial") return Transport::kSerial;
-    if (request_.link == "vsock") {
-      if (abilities_.vsock) return Transport::kVsock;
-      return MakeError(ErrorCode::kUnsupported, "this kernel has no vsock sockets over virtio")
-          .Hint("build it with CONFIG_VSOCKETS=y and CONFIG_VIRTIO_VSOCKETS=y, or leave --link out");
-    }
     switch (abilities_.link) {
       case kernel::LinkKind::kVirtioSerial:
         return Transport::kVirtioSerial;
