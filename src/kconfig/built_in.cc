@@ -110,7 +110,6 @@ CONFIG_NET_NS=y
 CONFIG_USER_NS=y
 CONFIG_SECCOMP=y
 CONFIG_PACKET=y
-CONFIG_FW_LOADER=y
 )";
 constexpr std::string_view kBaseX86 = R"(
 CONFIG_KVM_GUEST=y
@@ -134,8 +133,6 @@ CONFIG_NLS_CODEPAGE_437=y
 CONFIG_NLS_ISO8859_1=y
 CONFIG_ISO9660_FS=y
 CONFIG_BLK_DEV_LOOP=y
-CONFIG_MSDOS_PARTITION=y
-CONFIG_EFI_PARTITION=y
 )";
 
 constexpr std::string_view kDebug = R"(
@@ -360,7 +357,7 @@ std::vector<Profile> BuiltInProfiles() {
                  .base = "tinyconfig",
                  .fragments = {Text("tiny", kTiny), Text("tiny", kTinyX86, "x86")}});
   all.push_back({.name = "disk",
-                 .description = "file systems and partitions of disk images: ext4, vfat, ISO 9660, loop devices",
+                 .description = "file systems of disk images (ext4, vfat, ISO 9660) and loop devices",
                  .fragments = {Text("disk", kDisk)}});
   all.push_back(
       {.name = "debug",
