@@ -44,15 +44,15 @@ tidy: ## clang-tidy over every file
 	@test -f build/tidy/build.ninja || cmake --preset tidy
 	@ninja -C build/tidy -k 0
 
-asan: ## the unit tests under the address and undefined-behaviour sanitizers
+asan: ## unit and command-line tests under the address and undefined-behaviour sanitizers
 	@scripts/setup build run test
 	$(call build,asan)
-	@scripts/run-tests build/asan -L unit
+	@scripts/run-tests build/asan -L 'unit|cli'
 
-tsan: ## the unit tests under the thread sanitizer
+tsan: ## unit and command-line tests under the thread sanitizer
 	@scripts/setup build run test
 	$(call build,tsan)
-	@scripts/run-tests build/tsan -L unit
+	@scripts/run-tests build/tsan -L 'unit|cli'
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS (default 30)
 	@scripts/setup build test develop

@@ -15,6 +15,11 @@ namespace {
 
 // Above the file itself, which is mapped.
 constexpr uint64_t kMemory = uint64_t{4} << 30;
+#ifdef KILN_SANITIZED
+constexpr bool kLimitsMemory = false;  // Sanitizers reserve terabytes of addresses.
+#else
+constexpr bool kLimitsMemory = true;
+#endif
 constexpr size_t kMostOutput = size_t{1} << 30;
 // An argument vector holds this many with ease.
 constexpr size_t kUnitsAtOnce = 4'000;
@@ -78,7 +83,7 @@ Result<std::string> RunDecoder(const std::vector<std::string>& arguments) {
   // Its size may be anything a file system believes.
   const rlim_t memory = kMemory + std::min<uint64_t>(identity.size, uint64_t{1} << 40);
   const rlimit limit{.rlim_cur = memory, .rlim_max = memory};
-  (void)::setrlimit(RLIMIT_AS, &limit);
+  if (kLimitsMemory) (void)::setrlimit(RLIMIT_AS, &limit);
   const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
   (void)::setrlimit(RLIMIT_CORE, &no_core);
   DirectDecoder decoder;
