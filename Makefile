@@ -4,6 +4,9 @@ FUZZ_SECONDS ?= 30
 KILN = build/release/apps/kiln/kiln
 
 LAUNCHER = $(if $(shell command -v ccache 2>/dev/null),-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+# Where addresses are more random than the thread sanitizer can bear ("unexpected memory mapping"), and a process
+# may ask to be laid out without that, which is for every user but not in every container.
+FIXED_ADDRESSES = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 SOURCES = git ls-files -co --exclude-standard -- '*.cc' '*.h'
 
 # $(call build,PRESET): configures the first time (and again if that failed half way), then builds.
@@ -44,15 +47,15 @@ tidy: ## clang-tidy over every file
 	@test -f build/tidy/build.ninja || cmake --preset tidy
 	@ninja -C build/tidy -k 0
 
-asan: ## the unit tests under the address and undefined-behaviour sanitizers
+asan: ## unit and command-line tests under the address and undefined-behaviour sanitizers
 	@scripts/setup build run test
 	$(call build,asan)
-	@scripts/run-tests build/asan -L unit
+	@scripts/run-tests build/asan -L 'unit|cli'
 
-tsan: ## the unit tests under the thread sanitizer
+tsan: ## unit and command-line tests under the thread sanitizer
 	@scripts/setup build run test
 	$(call build,tsan)
-	@scripts/run-tests build/tsan -L unit
+	@$(FIXED_ADDRESSES) scripts/run-tests build/tsan -L 'unit|cli'
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS (default 30)
 	@scripts/setup build test develop

@@ -6,7 +6,9 @@ target_compile_options(kiln_flags INTERFACE
   -Wimplicit-fallthrough -Wno-missing-field-initializers $<$<BOOL:${KILN_WERROR}>:-Werror>)
 target_compile_definitions(kiln_flags INTERFACE _FILE_OFFSET_BITS=64)
 if(KILN_SANITIZE)
-  add_compile_options(-fsanitize=${KILN_SANITIZE} -fno-omit-frame-pointer)
+  # Without -fno-sanitize-recover undefined behaviour is only printed and the test passes.
+  add_compile_options(-fsanitize=${KILN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
   add_link_options(-fsanitize=${KILN_SANITIZE})
 endif()
 if(KILN_FUZZ)

@@ -62,6 +62,8 @@ TEST(History, ReadsWhatGitPrints) {
   EXPECT_FALSE(ReadBlame(std::string(40, '0') + " 1 1 1\nauthor Not Committed Yet\n"));
   EXPECT_EQ(ReadBlame(id + " 1 1 1\nauthor Ann\nauthor-time 1700000000\nsummary s\n")->date, "2023-11-14");
   EXPECT_EQ(ReadBlame(id + " 1 1 1\nauthor-time 99999999999999\n")->date, "");
+  EXPECT_EQ(ReadBlame(id + " 1 1 1\nauthor-time 9223372036\n")->date, "2262-04-11");
+  EXPECT_EQ(ReadBlame(id + " 1 1 1\nauthor-time 9223372037\n")->date, "");
 }
 
 /// A small kernel tree with a history.

@@ -120,7 +120,9 @@ std::optional<crash::Commit> ReadBlame(std::string_view output) {
       commit.subject = line;
     } else if (ConsumePrefix(line, "author-time ")) {
       const auto seconds = ParseSigned(line);
-      if (seconds && *seconds > 0 && *seconds < 32'503'680'000)
+      // In nanoseconds an int64_t ends in the year 2262.
+      if (seconds && *seconds > 0 &&
+          *seconds <= std::chrono::floor<std::chrono::seconds>(Duration::max()).count())
         commit.date = FormatUtc(WallTime(std::chrono::seconds(*seconds))).substr(0, 10);
     }
   }

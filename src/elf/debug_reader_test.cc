@@ -27,9 +27,10 @@ Result<DebugReader> OpenBytes(std::string_view bytes) {
 
 /// The line of the fixture's source that carries a mark.
 uint32_t MarkedLine(std::string_view mark) {
-  const auto source = sys::ReadFile(std::string(KILN_SOURCE_DIR) + "/tests/support/symbols_fixture.c");
+  const std::string source =
+      sys::ReadFile(std::string(KILN_SOURCE_DIR) + "/tests/support/symbols_fixture.c").value_or("");
   uint32_t line = 0;
-  for (const std::string_view text : SplitLines(source.value_or(""))) {
+  for (const std::string_view text : SplitLines(source)) {
     ++line;
     if (text.find("mark: " + std::string(mark) + " ") != std::string_view::npos) return line;
   }

@@ -72,8 +72,11 @@ std::optional<WallTime> ParseUtc(std::string_view text) {
   parts.tm_hour = number(11, 2);
   parts.tm_min = number(14, 2);
   parts.tm_sec = number(17, 2);
-  const WallTime time =
-      std::chrono::time_point_cast<Duration>(std::chrono::system_clock::from_time_t(::timegm(&parts)));
+  const std::chrono::seconds since_epoch(::timegm(&parts));
+  // In nanoseconds an int64_t ends in the years 1677 and 2262.
+  constexpr auto kEnd = std::chrono::floor<std::chrono::seconds>(Duration::max());
+  if (since_epoch < -kEnd || since_epoch > kEnd) return std::nullopt;
+  const WallTime time{since_epoch};
   if (FormatUtc(time) != text) return std::nullopt;
   return time;
 }

@@ -98,8 +98,8 @@ TEST(RunId, SortsByTimeAndIsRecognized) {
 TEST(RunRecord, UtcRoundTrip) {
   const WallTime time{std::chrono::seconds(1'700'000'000)};
   EXPECT_EQ(ParseUtc(FormatUtc(time)), time);
-  for (const char* bad :
-       {"", "2023-11-14T22:13:20", "2023-13-14T22:13:20Z", "2023-02-30T22:13:20Z", "xxxx-11-14T22:13:20Z"})
+  for (const char* bad : {"", "2023-11-14T22:13:20", "2023-13-14T22:13:20Z", "2023-02-30T22:13:20Z",
+                          "xxxx-11-14T22:13:20Z", "1600-11-14T22:13:20Z", "9999-11-14T22:13:20Z"})
     EXPECT_FALSE(ParseUtc(bad).has_value()) << bad;
 }
 

@@ -7,6 +7,15 @@
 #include "base/strings.h"
 
 namespace kiln::sys {
+namespace {
+
+#ifdef KILN_SANITIZED
+constexpr bool kLimitsMemory = false;  // Sanitizers reserve terabytes of addresses.
+#else
+constexpr bool kLimitsMemory = true;
+#endif
+
+}  // namespace
 
 Result<std::string> ReadInChild(Spawner& spawner, std::vector<std::string> argv, std::string_view file,
                                 const RunLimits& limits) {
@@ -27,7 +36,7 @@ Result<std::string> ReadInChild(Spawner& spawner, std::vector<std::string> argv,
 
 void LimitReader(uint64_t memory) {
   const rlimit limit{.rlim_cur = memory, .rlim_max = memory};
-  (void)::setrlimit(RLIMIT_AS, &limit);
+  if (kLimitsMemory) (void)::setrlimit(RLIMIT_AS, &limit);
   const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
   (void)::setrlimit(RLIMIT_CORE, &no_core);
 }
