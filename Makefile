@@ -42,7 +42,7 @@ deb: ## build a Debian package: build/release/kiln_*.deb
 	$(call build,release)
 	@cd build/release && cpack -G DEB
 
-tidy: ## clang-tidy over every file
+tidy: ## clang-tidy over every file; fails when it finds something
 	@scripts/setup build test develop
 	@test -f build/tidy/build.ninja || cmake --preset tidy
 	@ninja -C build/tidy -k 0

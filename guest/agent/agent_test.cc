@@ -53,7 +53,7 @@ TEST_P(Agent, MergedAndDiscardedOutput) {
 TEST_P(Agent, CommandSeesOnlyWhatItWasGiven) {
   Guest guest(GetParam());
   guest.Hello();
-  wire::Exec exec{
+  const wire::Exec exec{
       .argv = {"env"}, .env = {"PATH=/usr/bin:/bin", "A=b c"}, .uid = geteuid(), .gid = getegid()};
   guest.Run(1, exec);
   EXPECT_EQ(guest.seen[1].out, "PATH=/usr/bin:/bin\nA=b c\n");

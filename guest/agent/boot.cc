@@ -20,9 +20,11 @@ void MountOn(const char* fstype, const char* folder, unsigned long flags, const 
 /// Commands and messages need descriptors 0 to 2 to be taken; without /dev/console in the initramfs they are
 /// not.
 void FillStandardDescriptors() {
+  // NOLINTBEGIN(android-cloexec-*): these are what every command starts with.
   int fd = open("/dev/console", O_RDWR | O_NOCTTY);
   if (fd < 0) fd = open("/dev/null", O_RDWR);
   while (fd >= 0 && fd < 2) fd = dup(fd);
+  // NOLINTEND(android-cloexec-*)
   if (fd > 2) Close(fd);
 }
 
@@ -37,8 +39,9 @@ void ModuleList::LoadNext(const Roots& roots, Notes& notes) {
   while (at_ < size_) {
     const char* front = text_ + at_;
     const void* newline = memchr(front, '\n', size_ - at_);
-    View line(front, newline == nullptr ? size_ - at_
-                                        : static_cast<size_t>(static_cast<const char*>(newline) - front));
+    const View line(front, newline == nullptr
+                               ? size_ - at_
+                               : static_cast<size_t>(static_cast<const char*>(newline) - front));
     at_ += line.size + 1;
     if (line == View("-- ready")) return;
     if (line.size == 0 || line.data[0] == '#') continue;

@@ -127,7 +127,7 @@ Failure Channel::StartCommand(const wire::ExecOf<Owner>& request, int console) {
   }
   command.Free();
   if (in_ >= 0) NonBlocking(in_);
-  for (Output& output : out_)
+  for (const Output& output : out_)
     if (output.fd >= 0) NonBlocking(output.fd);
   return failure;
 }

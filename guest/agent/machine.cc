@@ -30,8 +30,8 @@ bool Below(char* out, const char* folder, const char* name) {
   const size_t front = strlen(folder);
   const size_t back = strlen(name);
   if (front + back >= PATH_MAX) return false;
-  memcpy(out, folder, front);
-  memcpy(out + front, name, back + 1);
+  memcpy(out, folder, front);           // NOLINT(bugprone-not-null-terminated-result): the name follows.
+  memcpy(out + front, name, back + 1);  // With its NUL.
   return true;
 }
 
@@ -259,7 +259,7 @@ Failure WriteFile(const wire::WriteFileOf<Owner>& request) {
   if (path.error() != 0) return {path.error(), what};
   // Not blocking: a FIFO without a reader must not hold up the agent.
   const int create = request.create != 0 ? O_CREAT | O_TRUNC : 0;
-  int fd = open(path.get(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | create, 0644);
+  const int fd = open(path.get(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | create, 0644);
   if (fd < 0) return {errno, what};
   int error = WriteAll(fd, request.bytes.data, request.bytes.size) ? 0 : errno;
   if (close(fd) != 0 && error == 0) error = errno;

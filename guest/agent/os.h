@@ -39,6 +39,8 @@ inline bool WriteAll(int fd, const char* bytes, size_t size) {
 
 /// Reads what fits; the text is NUL-terminated. -1 with errno. `room` counts the NUL.
 inline ssize_t ReadSmallFile(int folder, const char* path, char* out, size_t room) {
+  // Of a folder that could not be opened, EBADF is the word.
+  // NOLINTNEXTLINE(clang-analyzer-unix.StdCLibraryFunctions)
   int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) return -1;
   size_t size = 0;

@@ -80,6 +80,7 @@ int TryExec(const char* file, const Command& command) {
   shell[1] = name.get();
   for (size_t i = 1; i <= count; ++i) shell[i + 1] = command.argv[i];
   execve(interpreter, shell, command.env);
+  free(static_cast<void*>(shell));
   return ENOEXEC;
 }
 
@@ -168,7 +169,7 @@ int Command::Unpack(const wire::ExecOf<Owner>& from) {
 }
 
 void Command::Free() {
-  free(argv);
+  free(static_cast<void*>(argv));
   argv = env = nullptr;
 }
 

@@ -85,7 +85,7 @@ void RunPut(const void* what, int status) {
   char beside[PATH_MAX + 64];
   memcpy(beside, path.get(), folder);
   memcpy(beside + folder, name.c_str(), name.view().size + 1);
-  int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) FailChild(status, Failed(errno, "make a file beside ", request.path));
   int error = CopyFromStdin(fd);
   const bool same_owner = geteuid() != 0 && request.uid == geteuid();

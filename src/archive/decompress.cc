@@ -109,7 +109,7 @@ Error Unknown() {
 Result<Decompressed> Decompress(std::string_view input, const DecompressOptions& options) {
   const auto compression = DetectCompression(input);
   if (!compression) return Unknown();
-  detail::Input in(input);
+  detail::Input in(input);  // NOLINT(misc-const-correctness): a decoder behind a pointer takes from it.
   detail::Output out(options);
   KILN_TRY(DecoderOf(*compression)(in, out));
   return Decompressed{std::move(out).Take(), *compression, static_cast<size_t>(in.taken())};

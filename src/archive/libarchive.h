@@ -39,6 +39,7 @@ namespace kiln::archive {
 /// ICU) it costs more to load than everything else that kiln does to start. Members have libarchive's own
 /// names and types.
 struct LibArchive {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): it names the member, too.
 #define KILN_MEMBER(function) decltype(&::function) function = nullptr;
   KILN_LIBARCHIVE_FUNCTIONS(KILN_MEMBER)
 #undef KILN_MEMBER

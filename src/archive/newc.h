@@ -23,8 +23,8 @@ class NewcWriter {
   NewcWriter() = default;
   NewcWriter(const NewcWriter&) = delete;
   NewcWriter& operator=(const NewcWriter&) = delete;
-  NewcWriter(NewcWriter&&) = default;
-  NewcWriter& operator=(NewcWriter&&) = default;
+  NewcWriter(NewcWriter&&) noexcept = default;
+  NewcWriter& operator=(NewcWriter&&) noexcept = default;
 
   /// `mode` is the permission bits (07777).
   Result<> Directory(std::string_view path, uint32_t mode = 0755);

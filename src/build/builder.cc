@@ -296,7 +296,7 @@ class Builder {
     KILN_TRY(sys::RemoveTree(folder_->log()));
     for (int round = 0; round < kMaxRounds; ++round) {
       KILN_TRY(folder_->Prepare(commit_.empty() ? listing_ : files_, world_.clock.WallNow(), world_.log));
-      bool done = KILN_TRY(ConfigureOnce());
+      const bool done = KILN_TRY(ConfigureOnce());
       if (!done && !outcome_.failure) KILN_TRY(MakeOnce());
       if (done || outcome_.failure || !words_.targets.empty()) return {};
       const std::string before = listing_.hash;
@@ -422,7 +422,7 @@ class Builder {
 
   // Kbuild shows commands only when asked, so the one target is made once more.
   std::string FailingCommand(const std::string& target) {
-    sys::Command command = MakeCommand(setup_, {"V=1", target}, world_.environment);
+    const sys::Command command = MakeCommand(setup_, {"V=1", target}, world_.environment);
     const auto said = world_.spawner.Run(Wrapped(command), {}, {.timeout = std::chrono::minutes(2)});
     return said ? CommandThatMakes(target, said->output) : "";
   }

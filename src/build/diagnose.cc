@@ -132,7 +132,7 @@ std::string HowToInstall(const std::vector<std::string>& things, const Advice& a
   std::vector<std::string> packages;
   std::vector<std::string> unknown;
   for (const auto& thing : things) {
-    std::string package = machine::PackageOf(thing, advice.distribution.family).value_or("");
+    const std::string package = machine::PackageOf(thing, advice.distribution.family).value_or("");
     auto& into = package.empty() ? unknown : packages;
     const std::string& word = package.empty() ? thing : package;
     if (std::ranges::find(into, word) == into.end()) into.push_back(word);

@@ -101,7 +101,7 @@ Result<> KeepHeaders(store::Cache& cache, const Listing& listing, const std::str
 std::string MakefileOfBuild(std::string_view arch, const std::vector<std::string>& toolchain) {
   std::string text = "# Builds a module for this kernel: make -C <this folder> M=<the module's folder>\n";
   text += fmt::format("export ARCH ?= {}\n", arch);
-  for (std::string_view variable : toolchain) {
+  for (const std::string_view variable : toolchain) {
     const size_t equals = variable.find('=');
     if (equals == std::string_view::npos) continue;
     text += fmt::format("export {} ?= {}\n", variable.substr(0, equals),

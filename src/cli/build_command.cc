@@ -209,7 +209,7 @@ Result<int> BuildShowCommand(Context& context, const Parsed& parsed) {
     KILN_TRY(context.terminal.Print(Dump(out)));
     return 0;
   }
-  std::vector<std::vector<Cell>> rows = {
+  const std::vector<std::vector<Cell>> rows = {
       {{"build"}, {info.key, Style::kBold}},
       {{"kernel"}, {fmt::format("{} for {}", Printable(info.release), info.arch)}},
       {{"profile"}, {Printable(info.profile)}},

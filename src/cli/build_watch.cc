@@ -17,8 +17,8 @@ constexpr Duration kGrace = std::chrono::seconds(5);
 
 std::string Said(const std::vector<std::string>& names) {
   constexpr size_t kShown = 3;
-  std::vector<std::string> first(names.begin(),
-                                 names.begin() + static_cast<long>(std::min(kShown, names.size())));
+  const std::vector<std::string> first(names.begin(),
+                                       names.begin() + static_cast<long>(std::min(kShown, names.size())));
   std::string text = Join(first, ", ");
   if (names.size() > kShown) text += fmt::format(" and {} more", names.size() - kShown);
   return text.empty() ? "many files" : text;

@@ -27,11 +27,11 @@ std::string CacheArch(const kconfig::TreeArch& arch) { return arch.srcarch == "x
 // it.
 Result<std::string> FindConfig(const Context& context, const KconfigScene& scene) {
   for (std::string at = context.current;; at = std::string(sys::DirName(at))) {
-    const std::string candidate = sys::JoinPath(at, ".config");
+    std::string candidate = sys::JoinPath(at, ".config");
     if (sys::IsRegularFile(candidate)) return candidate;
     if (at == scene.source || at == "/" || at == ".") break;
   }
-  if (const std::string own = sys::JoinPath(scene.source, ".config"); sys::IsRegularFile(own)) return own;
+  if (std::string own = sys::JoinPath(scene.source, ".config"); sys::IsRegularFile(own)) return own;
   store::Cache cache(context.paths.cache, context.clock, context.log);
   const auto newest = KILN_TRY(kernel::FindNewest(cache, scene.source, CacheArch(scene.arch)));
   if (newest) return newest->PathOf(".config");

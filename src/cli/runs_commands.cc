@@ -86,7 +86,7 @@ std::string ShownText(const store::StoredRun& run, const Context& context) {
       {{"run"}, {summary.id, Style::kBold}},
       {{"verdict"}, {VerdictText(summary), StyleOf(summary.verdict)}},
   };
-  const auto add = [&](std::string_view label, std::string text) {
+  const auto add = [&](std::string_view label, const std::string& text) {
     if (!text.empty()) rows.push_back({{std::string(label)}, {Printable(text)}});
   };
   add("cause", summary.cause);

@@ -81,7 +81,7 @@ Result<std::string> EnsureRuntime(const Paths& paths, const User& user) {
     if (made && CanWrite(paths.runtime)) return paths.runtime;
   }
   KILN_TRY(PrivateFolder(paths.fallback, user.uid), "finding a folder for sockets");
-  const std::string path = sys::JoinPath(paths.fallback, "run");
+  std::string path = sys::JoinPath(paths.fallback, "run");
   KILN_TRY(PrivateFolder(path, user.uid), "finding a folder for sockets");
   return path;
 }

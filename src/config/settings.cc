@@ -71,7 +71,7 @@ struct Layering {
     }
   }
 
-  std::optional<Item> Parse(const Setting& setting, std::string_view text, Origin origin) {
+  std::optional<Item> Parse(const Setting& setting, std::string_view text, const Origin& origin) {
     auto item = ParseItem(setting, text, sources.current, origin);
     if (item) return *std::move(item);
     out.mistakes.push_back(
@@ -119,7 +119,8 @@ struct Layering {
       out.settings.files.push_back(file.path);
       out.mistakes.insert(out.mistakes.end(), file.mistakes.begin(), file.mistakes.end());
       for (const kconfig::Profile& profile : file.build_profiles) {
-        std::erase_if(out.settings.build_profiles, [&](const auto& known) { return known.name == profile.name; });
+        std::erase_if(out.settings.build_profiles,
+                      [&](const auto& known) { return known.name == profile.name; });
         out.settings.build_profiles.push_back(profile);
       }
     }

@@ -228,7 +228,7 @@ bool TakeKmsg(std::string_view& text, Record& record) {
     return false;
   const size_t end = rest.substr(0, 120).find(';');
   if (end == std::string_view::npos) return false;
-  std::string_view fields = rest.substr(0, end);
+  const std::string_view fields = rest.substr(0, end);
   rest.remove_prefix(end + 1);
   if (const size_t at = fields.find("caller="); at != std::string_view::npos && fields.size() > at + 8) {
     std::string_view id = fields.substr(at + 8);

@@ -26,8 +26,8 @@ struct Reading {
 
 Reading Read(const Header& header, const Message& message, const std::vector<StackLine>& stack_lines) {
   Reading reading;
-  std::vector<std::string_view> own(message.lines.begin(),
-                                    message.lines.begin() + static_cast<std::ptrdiff_t>(message.own));
+  const std::vector<std::string_view> own(message.lines.begin(),
+                                          message.lines.begin() + static_cast<std::ptrdiff_t>(message.own));
   for (const MessageFormat& format : header.formats) {
     if (!Match(format.pattern, own, 0, reading.captures)) continue;
     reading.format = &format;

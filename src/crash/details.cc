@@ -86,7 +86,7 @@ void ReadRegisters(std::string_view text, std::vector<Register>& out) {
 /// syzkaller names its processes "syz.<proc>.<id>".
 std::string ReadExecutor(std::string_view text) {
   for (size_t at = text.find("syz."); at != std::string_view::npos; at = text.find("syz.", at + 1)) {
-    std::string_view rest = text.substr(at + 4);
+    const std::string_view rest = text.substr(at + 4);
     size_t n = 0;
     while (n < rest.size() && IsDigit(rest[n])) ++n;
     if (n == 0 || n >= rest.size() || rest[n] != '.') continue;

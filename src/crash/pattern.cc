@@ -98,7 +98,7 @@ Piece NextPiece(std::string_view& pattern) {
 /// Matches `pattern` (no "{/}") at the front of `text`; takes what it matched.
 bool MatchHere(std::string_view pattern, std::string_view& text, Captures& captures) {
   while (!pattern.empty()) {
-    Piece piece = NextPiece(pattern);
+    const Piece piece = NextPiece(pattern);
     if (piece.place.empty()) {
       if (!text.starts_with(piece.literal)) return false;
       text.remove_prefix(piece.literal.size());

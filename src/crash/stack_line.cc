@@ -81,11 +81,11 @@ bool ReadFunction(std::string_view text, StackLine& out) {
   while (n < text.size() && IsName(text[n])) ++n;
   if (n == 0 || (text[0] >= '0' && text[0] <= '9')) return false;
   const std::string_view name = text.substr(0, n);
-  text.remove_prefix(n);
-  if (text.starts_with('.')) {
-    while (!text.empty() && (IsName(text.front()) || text.front() == '.')) text.remove_prefix(1);
+  if (n < text.size() && text[n] == '.') {
+    while (n < text.size() && (IsName(text[n]) || text[n] == '.')) ++n;
   }
-  out.symbol = {name.data(), static_cast<size_t>(text.data() - name.data())};
+  out.symbol = text.substr(0, n);
+  text.remove_prefix(n);
   if (Take(text, "+0x")) {
     if (text.empty() || !IsHex(text.front())) return false;
     out.offset = ReadHex(text);
@@ -127,7 +127,7 @@ bool ReadArmFrame(std::string_view text, StackLine& out) {
   size_t n = 0;
   while (n < inner.size() && IsName(inner[n])) ++n;
   if (n == 0) return false;
-  std::string_view tail = inner.substr(n);
+  const std::string_view tail = inner.substr(n);
   if (!tail.empty() && tail.front() != '.' && tail.front() != '+') return false;
   std::string_view caller = text.substr(from + 6);
   TakeAddress(caller);

@@ -337,7 +337,7 @@ class UnitWalk {
       scope.row.high = static_cast<uint32_t>(scope.high - base);
       scopes.push_back(scope.row);
     }
-    return UnitTable::Build(base, std::move(lines), std::move(scopes), std::move(texts_).Take());
+    return UnitTable::Build(base, std::move(lines), scopes, std::move(texts_).Take());
   }
 
  private:

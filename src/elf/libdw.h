@@ -57,6 +57,7 @@ namespace kiln::elf::detail {
 
 /// elfutils, loaded when the first symbol is looked for and not before. Members have its own names and types.
 struct LibDw {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): it names the member, too.
 #define KILN_MEMBER(function) decltype(&::function) function = nullptr;
   KILN_LIBDW_FUNCTIONS(KILN_MEMBER)
 #undef KILN_MEMBER

@@ -92,7 +92,7 @@ std::string WithChecksum(std::string_view bytes) {
 
 uint32_t TextPool::Add(std::string_view text) {
   if (used_ * 2 >= table_.size()) {
-    std::vector<Bucket> old = std::move(table_);
+    const std::vector<Bucket> old = std::move(table_);
     table_.assign(std::max<size_t>(64, old.size() * 2), Bucket{.hash = 0, .at = UINT32_MAX});
     for (const Bucket& bucket : old) {
       if (bucket.at == UINT32_MAX) continue;

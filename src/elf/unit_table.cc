@@ -16,7 +16,7 @@ struct Place {
 
 }  // namespace
 
-std::string UnitTable::Build(uint64_t base, std::vector<LineRow> lines, std::vector<ScopeRow> scopes,
+std::string UnitTable::Build(uint64_t base, std::vector<LineRow> lines, const std::vector<ScopeRow>& scopes,
                              std::string texts) {
   std::ranges::stable_sort(lines, {}, &LineRow::address);
   return Pack(kTableMagic,

@@ -40,7 +40,7 @@ class UnitTable {
   };
   static constexpr uint32_t kNoText = UINT32_MAX;
 
-  static std::string Build(uint64_t base, std::vector<LineRow> lines, std::vector<ScopeRow> scopes,
+  static std::string Build(uint64_t base, std::vector<LineRow> lines, const std::vector<ScopeRow>& scopes,
                            std::string texts);
   /// `bytes` must outlive it.
   static Result<UnitTable> Open(std::string_view bytes);

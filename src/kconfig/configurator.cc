@@ -72,8 +72,9 @@ Result<std::string> MakeConfigurator::Resolve(const Base& base, const std::strin
   const auto steps = ConfigSteps(target_, base, config, fragment_file);
   for (size_t i = 0; i < steps.size(); ++i) {
     if (base.kind == Base::Kind::kTargets && i + 1 == steps.size() && !fragment.empty()) {
-      const std::string text = KILN_TRY(sys::ReadFile(config, kMaxConfigBytes));
-      KILN_TRY(sys::WriteFileAtomic(config, text + "\n" + fragment));
+      std::string text = KILN_TRY(sys::ReadFile(config, kMaxConfigBytes));
+      text.append("\n").append(fragment);
+      KILN_TRY(sys::WriteFileAtomic(config, text));
     }
     const auto ran = KILN_TRY(spawner_.Run({.argv = steps[i]}, {}, {.timeout = kMakeTimeout}),
                               "configuring {}", target_.source);

@@ -67,7 +67,7 @@ class Setter {
     for (const Assignment& one : out_.asked) {
       const SymbolId id = model_.Find(one.symbol);
       if (id == kNone || Holds(now, one.symbol, one.value)) continue;
-      std::vector<Assignment> kept = out_.asked;
+      const std::vector<Assignment> kept = out_.asked;
       auto fixes = Solve(model_, now, id, one.value, kept);
       if (!fixes) continue;
       for (Assignment& fix : *fixes) {

@@ -18,8 +18,8 @@ bool IsTristateLike(Type type) { return type == Type::kBool || type == Type::kTr
 uint8_t Level(std::string_view value) { return value == "y" ? 2 : value == "m" ? 1 : 0; }
 
 std::string Listed(const std::vector<std::string>& words) {
-  std::vector<std::string> shown(words.begin(),
-                                 words.begin() + static_cast<long>(std::min(words.size(), kMaxListed)));
+  const std::vector<std::string> shown(words.begin(),
+                                       words.begin() + static_cast<long>(std::min(words.size(), kMaxListed)));
   std::string text = Join(shown, ", ");
   if (words.size() > kMaxListed) text += fmt::format(" and {} more", words.size() - kMaxListed);
   return text;
@@ -66,7 +66,7 @@ std::string Needs(const std::vector<Blocker>& blockers) {
   std::vector<std::string> parts;
   for (const Blocker& blocker : blockers) {
     std::string part = blocker.condition;
-    if (blockers.size() > 1 && part.find(" || ") != std::string::npos) part = "(" + part + ")";
+    if (blockers.size() > 1 && part.find(" || ") != std::string::npos) part = fmt::format("({})", part);
     if (!blocker.now.empty()) part += " [" + blocker.now + "]";
     if (std::ranges::find(parts, part) == parts.end()) parts.push_back(std::move(part));
   }

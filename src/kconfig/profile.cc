@@ -177,7 +177,7 @@ class Loader {
   }
 
   Result<std::string> DistributionConfig() const {
-    const std::string own = "/boot/config-" + context_.running_release;
+    std::string own = "/boot/config-" + context_.running_release;
     if (!context_.running_release.empty() && files_.IsFile(own)) return own;
     auto found = Glob(files_, "/boot/config-*");
     for (const std::string& path : Glob(files_, "/lib/modules/*/config")) found.push_back(path);

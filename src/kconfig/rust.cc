@@ -162,7 +162,7 @@ std::string VersionAfter(std::string_view text, std::string_view name) {
   size_t at = 0;
   while ((at = text.find(name, at)) != std::string_view::npos) {
     at += name.size();
-    std::string_view rest = text.substr(at);
+    const std::string_view rest = text.substr(at);
     if (rest.starts_with(' ')) {
       if (std::string version = LeadingVersion(rest.substr(1)); !version.empty()) return version;
     }

@@ -32,7 +32,7 @@ std::vector<Hit> SearchSymbols(const Model& model, std::string_view text) {
       hits.push_back({.entry = id, .in = Hit::In::kName});
     else if (HoldsAll(prompt, words))
       hits.push_back({.entry = id, .in = Hit::In::kPrompt});
-    else if (HoldsAll(name + "\n" + prompt + "\n" + AsciiLower(entry.help), words))
+    else if (HoldsAll(fmt::format("{}\n{}\n{}", name, prompt, AsciiLower(entry.help)), words))
       hits.push_back({.entry = id, .in = Hit::In::kHelp});
   }
   const std::string whole = Join(words, " ");

@@ -6,7 +6,7 @@ namespace kiln::kernel {
 
 Tree LookAtTree(const std::string& folder) {
   const auto file = [&](const char* name) {
-    std::string path = sys::JoinPath(folder, name);
+    const std::string path = sys::JoinPath(folder, name);
     return sys::IsRegularFile(path) ? path : std::string();
   };
   Tree tree;

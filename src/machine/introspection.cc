@@ -18,10 +18,10 @@ constexpr std::string_view kIntrospection[] = {
 
 /// obj[key] when obj is an object that has it, else null.
 const json& At(const json& object, const char* key) {
-  static const json null;
-  if (!object.is_object()) return null;
+  static const json kNull;
+  if (!object.is_object()) return kNull;
   const auto found = object.find(key);
-  return found == object.end() ? null : *found;
+  return found == object.end() ? kNull : *found;
 }
 
 std::string Text(const json& value) { return value.is_string() ? value.get<std::string>() : std::string(); }

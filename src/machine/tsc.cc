@@ -8,6 +8,7 @@
 #include <cpuid.h>
 #include <x86intrin.h>
 
+#include <cmath>
 #include <ctime>
 #endif
 
@@ -69,12 +70,12 @@ std::optional<uint32_t> TscRate(const TscSample& first, const TscSample& second)
   const double khz =
       static_cast<double>(second.ticks - first.ticks) / static_cast<double>(time.count()) * 1'000'000;
   if (!(khz < static_cast<double>(kFastestKhz))) return std::nullopt;
-  const auto rate = static_cast<uint64_t>(khz + 0.5);
+  const auto rate = static_cast<uint64_t>(std::llround(khz));
   if (!IsPlausible(rate)) return std::nullopt;
   return static_cast<uint32_t>(rate);
 }
 
-TscMeter::TscMeter(std::string cache_folder, Reader reader)
+TscMeter::TscMeter(const std::string& cache_folder, Reader reader)
     : path_(sys::JoinPath(cache_folder, "tsc-rate")), boot_(sys::BootId()), reader_(std::move(reader)) {
   if (const auto text = sys::ReadFile(path_, 256); text && !boot_.empty()) {
     const auto lines = SplitLines(*text);

@@ -30,7 +30,7 @@ std::optional<uint32_t> TscRate(const TscSample& first, const TscSample& second)
 class TscMeter {
  public:
   using Reader = std::function<std::optional<TscSample>()>;
-  explicit TscMeter(std::string cache_folder, Reader reader = ReadTsc);
+  explicit TscMeter(const std::string& cache_folder, Reader reader = ReadTsc);
   /// kHz, or nothing when it cannot be known. Turns for up to a millisecond when called too early.
   std::optional<uint32_t> Finish();
 

@@ -32,7 +32,7 @@ Result<std::string> MachineKey(const Plan& plan) {
 }
 
 Result<json> ReadFacts(const std::string& folder) {
-  const json facts =
+  json facts =
       json::parse(KILN_TRY(sys::ReadFile(sys::JoinPath(folder, kFacts), kMostFacts)), nullptr, false);
   if (!facts.is_object() || facts.value("schema", 0) != kSchema || !facts.contains("request"))
     return MakeError(ErrorCode::kCorrupt, "{}/{} is damaged", folder, kFacts);

@@ -43,7 +43,6 @@ class MemberReader {
     }
   }
   void Read(const char* name, std::optional<Duration>& value) {
-    std::optional<int64_t> count;
     const auto it = object_.find(name);
     if (it == object_.end() || it->is_null()) return;
     if (!it->is_number_integer())

@@ -131,7 +131,7 @@ class Repeater {
     if (!status) return;
     const Running ended = std::move(*place);
     running_.erase(place);
-    RepeatRun run = Read(ended, *status);
+    const RepeatRun run = Read(ended, *status);
     (void)sys::RemoveTree(ended.result);
     (void)sys::RemoveTree(ended.output);
     // One that was stopped because we end says nothing.

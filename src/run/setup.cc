@@ -9,9 +9,9 @@ namespace {
 constexpr uint32_t kDeviceLimitMs = 20'000;
 
 template <class M>
-SetupRequest Make(std::string what, M message) {
+SetupRequest Make(const std::string& what, const M& message) {
   return SetupRequest{
-      .what = std::move(what),
+      .what = what,
       .send =
           [message](vm::AgentLink& link, std::function<void(Result<>)> done) {
             link.Request(message, wire::kChained, std::move(done));

@@ -100,7 +100,7 @@ Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key
 }
 
 Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks) {
-  if (std::string obstacle = Obstacle(plan, disks); !obstacle.empty())
+  if (const std::string obstacle = Obstacle(plan, disks); !obstacle.empty())
     return TemplateKey{.key = {}, .obstacle = obstacle};
   machine::Machine shape = plan.machine;
   for (auto& share : shape.shares) {
@@ -172,9 +172,14 @@ TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, World& world) 
       (void)cache.Remove(kTemplateKind, use.key);
     }
     auto draft = cache.TryBegin(kTemplateKind, use.key);
-    if (!draft) give_up(draft.error());
-    if (draft && *draft) use.draft.emplace(**std::move(draft));
-    if (!draft || use.draft) return use;
+    if (!draft) {
+      give_up(draft.error());
+      return use;
+    }
+    if (*draft) {
+      use.draft.emplace(**std::move(draft));
+      return use;
+    }
     // The lock of another's making can't be watched in the loop, so it is tried again.
     observer.OnPhase(Phase::kBooting);
     const TimePoint next = world.clock.Now() + kLookAgain;

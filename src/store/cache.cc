@@ -171,7 +171,7 @@ Result<CacheEntry> Cache::Commit(CacheDraft draft) {
 // Takes the entry out of sight at once, then deletes it.
 Result<> Cache::Discard(const std::string& folder, std::string_view key) {
   const sys::TempDir grave = KILN_TRY(sys::TempDir::Create(folder, fmt::format("{}{}", kGone, key)));
-  const auto moved = sys::Rename(sys::JoinPath(folder, key), sys::JoinPath(grave.path(), key));
+  auto moved = sys::Rename(sys::JoinPath(folder, key), sys::JoinPath(grave.path(), key));
   if (!moved && moved.error().code() != ErrorCode::kNotFound) return moved;
   return {};
 }

@@ -80,7 +80,7 @@ Result<> Bundle::Finish(RunSummary summary, const json& details) {
   return {};
 }
 
-RunStore::RunStore(std::string state, std::string temporary, const Clock& clock, Log& log)
+RunStore::RunStore(const std::string& state, std::string temporary, const Clock& clock, Log& log)
     : folder_(sys::JoinPath(state, "runs")),
       index_path_(sys::JoinPath(state, "index.db")),
       temporary_(std::move(temporary)),
@@ -101,7 +101,7 @@ Result<Bundle> RunStore::CreateIn(const std::string& folder, RunSummary& started
     // It has its name only once it is locked: whoever sees it knows that it is alive.
     auto lock = FileLock::Try(sys::JoinPath(making, kLock), FileLock::Mode::kExclusive);
     if (lock && !*lock) continue;  // Somebody who prunes took it for a leftover.
-    Result<> done = lock ? Result<>() : Result<>(std::move(lock).error());
+    Result<> done = lock ? Result<>() : Result<>(lock.error());
     if (done) done = WriteNew(sys::JoinPath(making, kStarted), Compose(started, details));
     if (done) done = sys::Rename(making, place);
     if (done) return Bundle(started.id, place, **std::move(lock));

@@ -77,7 +77,7 @@ struct StoredRun {
 class RunStore {
  public:
   /// `state` is kiln's state folder; `temporary` an existing folder where a bundle lives that can't be kept.
-  RunStore(std::string state, std::string temporary, const Clock& clock, Log& log);
+  RunStore(const std::string& state, std::string temporary, const Clock& clock, Log& log);
 
   /// A new bundle with its lock held and started.json (like run.json, without an end) written. When the state
   /// folder can't be written the bundle is a temporary one and one warning says so.

@@ -15,6 +15,7 @@ namespace kiln::symbolize::detail {
 
 /// capstone, loaded when the first instruction is shown. Members have its own names and types.
 struct Capstone {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): it names the member, too.
 #define KILN_MEMBER(function) decltype(&::function) function = nullptr;
   KILN_CAPSTONE_FUNCTIONS(KILN_MEMBER)
 #undef KILN_MEMBER

@@ -38,7 +38,7 @@ void LogFacts::Read(std::string_view line) {
   std::string_view text = line.substr(at + kOffset.size());
   if (text.starts_with("disabled")) kernel_offset = 0;
   if (!ConsumePrefix(text, "0x")) return;
-  if (const auto value = ParseUnsigned(text.substr(0, text.find(' ')), 16)) kernel_offset = *value;
+  if (const auto value = ParseUnsigned(text.substr(0, text.find(' ')), 16)) kernel_offset = value;
 }
 
 std::string ReleaseOf(const LogFacts& facts, std::string_view kernel) {

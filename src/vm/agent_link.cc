@@ -145,7 +145,7 @@ void AgentLink::Greet() {
   if (events_.ready) events_.ready(hello_);
 }
 
-void AgentLink::Lose(Error error) {
+void AgentLink::Lose(const Error& error) {
   stream_->Close();
   if (auto lost = std::exchange(events_.lost, {})) lost(error);
 }

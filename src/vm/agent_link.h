@@ -72,7 +72,7 @@ class AgentLink {
   void Handle(const wire::Frame& frame);
   void Greet();
   void HandleHello(const wire::Frame& frame);
-  void Lose(Error error);
+  void Lose(const Error& error);
 
   uint64_t session_;
   uint32_t window_;

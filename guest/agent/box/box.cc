@@ -173,10 +173,10 @@ int Dmesg(int, char**) {
   const int size = klogctl(kSize, nullptr, 0);
   char* text = size > 0 ? static_cast<char*>(malloc(static_cast<size_t>(size))) : nullptr;
   const int count = text == nullptr ? -1 : klogctl(kReadAll, text, size);
-  if (count < 0) return Complain("dmesg", "the kernel's log", errno);
-  WriteAll(STDOUT_FILENO, text, static_cast<size_t>(count));
+  const int error = errno;
+  if (count >= 0) WriteAll(STDOUT_FILENO, text, static_cast<size_t>(count));
   free(text);
-  return 0;
+  return count >= 0 ? 0 : Complain("dmesg", "the kernel's log", error);
 }
 
 int Processes(int, char**) {

@@ -1,4 +1,5 @@
 // The rescue shell and commands, by the static program as it is in the initramfs.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
@@ -20,7 +21,7 @@ struct Outcome {
 
 Outcome Sh(const std::string& script) {
   std::array<int, 2> ends{};
-  EXPECT_EQ(pipe(ends.data()), 0);
+  EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
