@@ -168,7 +168,7 @@ TEST_F(SmallTree, WrongWordsAreRefused) {
 
 TEST_F(SmallTree, TheTimeIsBounded) {
   auto report = ReportAt("8");
-  FakeClock clock;
+  const FakeClock clock;
   Tree tree({.tree = dir_->path(), .total_limit = Duration::zero()}, spawner_, clock);
   (void)tree.Check();
   tree.Blame(report);

@@ -34,8 +34,8 @@ TEST(RequestKeyTest, ChangesWithEverythingThatABuildIsMadeOf) {
   ASSERT_TRUE(sys::WriteFileAtomic(file, "CONFIG_A=y\n"));
   const auto base = PlanOf({.fragments = {file}});
   ASSERT_TRUE(base);
-  Toolchain gcc{.identity = "gcc"};
-  Toolchain clang{.identity = "clang"};
+  const Toolchain gcc{.identity = "gcc"};
+  const Toolchain clang{.identity = "clang"};
   const auto key = [&](const std::string& tree, const Toolchain& toolchain, const std::string& arch,
                        const std::vector<std::string>& variables, bool strip, const Request& request) {
     const auto made = RequestKey(tree, *PlanOf(request), "", toolchain, arch, variables, strip);

@@ -11,7 +11,7 @@
 namespace kiln::build {
 namespace {
 
-ToolNames Names(std::string_view arch, ToolchainRequest request, std::string_view host = "x86_64") {
+ToolNames Names(std::string_view arch, const ToolchainRequest& request, std::string_view host = "x86_64") {
   return NameTools(*FindArch(arch), request, host);
 }
 

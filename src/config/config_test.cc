@@ -285,7 +285,7 @@ TEST(Document, TheStarterFileIsAllCommentAndRightWhenUncommented) {
   EXPECT_TRUE(commented.assignments.empty());
   EXPECT_TRUE(commented.mistakes.empty());
   std::string uncommented;
-  for (std::string_view line : SplitLines(starter)) {
+  for (const std::string_view line : SplitLines(starter)) {
     std::string_view rest = line;
     const bool setting =
         ConsumePrefix(rest, "# ") && (rest.starts_with('[') || rest.find(" = ") != std::string_view::npos);

@@ -67,7 +67,7 @@ TEST_F(ImageCacheTest, NeverUsesAStaleOne) {
 }
 
 TEST_F(ImageCacheTest, DoesNotTrustTheTimesOfAFileThatWasJustWritten) {
-  FakeClock now;  // Before the file's own times.
+  const FakeClock now;  // Before the file's own times.
   const std::string image = Path("bzImage");
   ASSERT_TRUE(sys::WriteFileAtomic(image, TinyBzImage("6.1.0-1")));
   ASSERT_TRUE(ImageCache(Path("cache"), now, log_).Inspect(image));

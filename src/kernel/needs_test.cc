@@ -8,7 +8,7 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-kconfig::DotConfig Config(std::string text) { return *kconfig::DotConfig::Parse(std::move(text)); }
+kconfig::DotConfig Config(std::string_view text) { return *kconfig::DotConfig::Parse(text); }
 
 constexpr const char* kEverything =
     "CONFIG_BLK_DEV_INITRD=y\nCONFIG_BINFMT_ELF=y\nCONFIG_PROC_FS=y\nCONFIG_SYSFS=y\nCONFIG_DEVTMPFS=y\n"

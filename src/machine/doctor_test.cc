@@ -100,7 +100,7 @@ TEST(Doctor, QemuWithoutFeatures) {
 TEST(Doctor, Kernels) {
   FakeWorld world = Perfect();
   world.denied.insert({"/boot/vmlinuz-6.1.0", World::Access::kRead});
-  Check check = Find(Examine(world, kFolders), "kernel 6.1.0");
+  const Check check = Find(Examine(world, kFolders), "kernel 6.1.0");
   EXPECT_EQ(check.status, Check::Status::kWarn);
   EXPECT_EQ(check.mend, "sudo chmod a+r /boot/vmlinuz-6.1.0");
   world.denied.clear();

@@ -49,7 +49,7 @@ TEST(ReadTsc, ThisHost) {
 
 class Meter : public ::testing::Test {
  protected:
-  TscMeter Make(std::string folder = {}) {
+  TscMeter Make(const std::string& folder = {}) {
     return TscMeter(folder.empty() ? folder_.path() + "/cache" : folder, [this] {
       ++read_;
       now_ += microseconds(300);

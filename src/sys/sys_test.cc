@@ -140,7 +140,7 @@ TEST_F(SysTest, DescriptorsMayChangePlaces) {
 TEST_F(SysTest, StopAsksThenKills) {
   auto polite = spawner_.Spawn({.argv = {"sleep", "1000"}});
   EXPECT_EQ(polite->Stop(seconds(10)).signal, SIGTERM);
-  PipeEnds ready = *Pipe();
+  const PipeEnds ready = *Pipe();
   auto deaf = spawner_.Spawn({.argv = {"sh", "-c", "trap '' TERM; echo; while :; do sleep 1; done"},
                               .descriptors = {{1, ready.write.get()}}});
   char byte = 0;
@@ -197,8 +197,8 @@ TEST_F(SysTest, LoopTreatsRegularFilesAsReady) {
 
 TEST_F(SysTest, LoopCallbacksMayRemoveThemselvesAndEachOther) {
   auto loop = *Loop::Create(clock_);
-  PipeEnds a = *Pipe();
-  PipeEnds b = *Pipe();
+  const PipeEnds a = *Pipe();
+  const PipeEnds b = *Pipe();
   Loop::Handle first;
   Loop::Handle second;
   int calls = 0;
