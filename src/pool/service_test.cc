@@ -244,6 +244,31 @@ TEST_F(ServiceTest, RefusesMoreThanMemoryHolds) {
   EXPECT_EQ(stable_->woken, 0);
 }
 
+TEST_F(ServiceTest, ARefusalEndsTheServiceThatKeepsNothing) {
+  run::PoolQuestion question{.kind = run::PoolQuestion::Kind::kAdd};
+  question.request.kernel = "b";
+  question.size = 1;
+  stable_->plan_error = MakeError(ErrorCode::kUnsupported, "not that");
+  const sys::Fd socket = Dial();
+  Say(socket, run::Encode(question));
+  const auto refused = run::ParsePoolAnswer(Hear(socket).message);
+  ASSERT_TRUE(refused && refused->error);
+  EXPECT_EQ(refused->error->Text(), "not that");
+  EXPECT_TRUE(service_->has_ended());
+}
+
+TEST_F(ServiceTest, ARefusalEndsNoServiceThatKeepsSomething) {
+  Keep("a", 1);
+  run::PoolQuestion question{.kind = run::PoolQuestion::Kind::kAdd};
+  question.request.kernel = "b";
+  question.size = 1;
+  stable_->plan_error = MakeError(ErrorCode::kUnsupported, "not that");
+  const sys::Fd socket = Dial();
+  Say(socket, run::Encode(question));
+  EXPECT_TRUE(run::ParsePoolAnswer(Hear(socket).message)->error);
+  EXPECT_FALSE(service_->has_ended());
+}
+
 TEST_F(ServiceTest, AMachineThatNeverGetsReadyIsNotKept) {
   service_->Add({.kernel = "a"}, 1, [this](Result<> done) { added_.push_back(std::move(done)); });
   std::exchange(stable_->alive[0]->events.ready, {})(MakeError(ErrorCode::kTimeout, "too slow"));
