@@ -6,7 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/strings.h"
@@ -17,10 +16,6 @@ namespace kiln::build {
 namespace {
 
 constexpr std::string_view kFlag = "-ftrack-macro-expansion=0";
-// glibc's malloc then asks the kernel for much memory at once and in huge pages, where it gives some when asked
-// (glibc manual, "Memory Allocation Tunables"): another hundredth of the compiler's time.
-constexpr const char* kTunables = "GLIBC_TUNABLES";
-constexpr const char* kMuchAtOnce = "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=33554432";
 
 bool Has(const std::vector<std::string>& argv, std::string_view word) {
   return std::ranges::find(argv, word) != argv.end();
@@ -74,7 +69,6 @@ Result<> PlaceQuickCc(const std::string& folder) {
 
 int RunQuickCc(const std::vector<std::string>& argv) {
   if (CompilesOneFile(argv)) {
-    (void)::setenv(kTunables, kMuchAtOnce, 0);
     std::vector<std::string> quick = argv;
     quick.insert(quick.end() - 1, std::string(kFlag));
     const auto said = [&] {
