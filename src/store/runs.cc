@@ -241,9 +241,7 @@ Result<bool> RunStore::RemoveRun(const std::string& id) {
   if (!*lock) return false;
   const std::string gone = sys::JoinPath(folder_, fmt::format("{}{}", kGone, id));
   KILN_TRY(sys::Rename(folder, gone), "removing run {}", id);
-  // Who prunes at the same time may just look into it, which makes its lock anew; the next one to prune takes
-  // what is left.
-  if (!sys::RemoveTree(gone)) (void)sys::RemoveTree(gone);
+  KILN_TRY(sys::RemoveTree(gone), "removing run {}", id);
   return true;
 }
 
@@ -253,7 +251,11 @@ Result<PruneReport> RunStore::Prune(const PruneRules& rules) {
   for (const auto& name : KILN_TRY(sys::ListDirectory(folder_), "pruning the runs")) {
     // What a killed process left: half made, or half removed.
     const std::string path = sys::JoinPath(folder_, name);
-    if (rules.dry_run || !(name.starts_with(kNew) || name.starts_with(kGone)) || IsHeld(path)) continue;
+    if (rules.dry_run) continue;
+    // Nobody comes back to it, so several may remove it at once. Locking would make the lock's file anew, and
+    // fail who removes the folder.
+    if (name.starts_with(kGone)) (void)sys::RemoveTree(path);
+    if (!name.starts_with(kNew) || IsHeld(path)) continue;
     const auto lock = FileLock::Try(sys::JoinPath(path, kLock), FileLock::Mode::kExclusive);
     if (lock && *lock) (void)sys::RemoveTree(path);
   }

@@ -45,6 +45,7 @@ Result<> RemoveAt(int parent, const char* name, const std::string& shown) {
   if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) return {};
   if (errno != EISDIR && errno != EPERM) return ErrnoError(errno, "remove {}", shown);
   const int fd = ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return {};  // Somebody else has just removed it.
   if (fd < 0) return ErrnoError(errno, "remove {}", shown);
   ::fchmod(fd, 0700);  // A folder without write permission can still be ours to empty.
   const std::unique_ptr<DIR, DirCloser> dir(::fdopendir(fd));
