@@ -257,18 +257,12 @@ class Builder {
     if (request_.jobs == 0 && !container_) setup_.jobserver = FindJobserver(world_.environment);
     advice_.jobs = setup_.jobs;
     setup_.ccache = request_.ccache && setup_.cc.find("ccache") == std::string::npos && Has("ccache");
-    if (!container_ && IsGcc(toolchain_.description) && !IsGiven("CC")) {
+    if (!container_ && IsGcc(toolchain_.description) && !IsGiven(variables_, "CC")) {
       const std::string place = folder_->PathOf(".kiln/bin");
       if (PlaceQuickCc(place)) setup_.quick_cc = place;
     }
     if (auto nm = NmOf(setup_.cc); !nm.empty() && Has(nm)) setup_.nm = std::move(nm);
     return {};
-  }
-
-  bool IsGiven(std::string_view name) const {
-    return std::ranges::any_of(variables_, [&](std::string_view variable) {
-      return ConsumePrefix(variable, name) && variable.starts_with('=');
-    });
   }
 
   bool Has(const std::string& program) const {

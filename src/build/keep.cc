@@ -151,15 +151,9 @@ void MakeCompileCommands(const std::string& source, const std::string& folder, s
   // clangd wants to see the compiler.
   const auto text = sys::ReadFile(path, size_t{1} << 30);
   if (!text) return;
-  constexpr std::string_view kCommand = "\"command\": \"";
-  std::string bare;
-  for (size_t at = 0, end = 0; at < text->size(); at = end) {
-    end = std::min(text->find(kCommand, at), text->size());
-    end = std::min(end + kCommand.size(), text->size());
-    bare.append(*text, at, end - at);
-    const std::string_view rest = std::string_view(*text).substr(end);
-    end += rest.size() - BareCommand(rest).size();
-  }
+  std::string bare = *text;
+  for (const std::string_view word : kBeforeCompiler)
+    bare = ReplaceAll(bare, fmt::format("\"command\": \"{} ", word), "\"command\": \"");
   if (bare != *text) (void)sys::WriteFileAtomic(path, bare);
 }
 

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "base/strings.h"
-#include "build/quick_cc.h"
 
 namespace kiln::build {
 namespace {
@@ -29,8 +28,6 @@ constexpr std::array<std::string_view, 10> kChanging = {
     "KCFLAGS",    "KAFLAGS",      "KCPPFLAGS",   "KRUSTFLAGS",        "LOCALVERSION",
     "HOSTCFLAGS", "HOSTCXXFLAGS", "HOSTLDFLAGS", "INSTALL_MOD_STRIP", "LLVM_IAS"};
 
-constexpr std::string_view kCcache = "ccache";
-
 template <class Names>
 bool IsOneOf(std::string_view name, const Names& names) {
   return std::ranges::find(names, name) != names.end();
@@ -39,10 +36,16 @@ bool IsOneOf(std::string_view name, const Names& names) {
 }  // namespace
 
 std::string_view BareCommand(std::string_view command) {
-  for (const std::string_view word : {kQuickCc, kCcache})
+  for (const std::string_view word : kBeforeCompiler)
     if (std::string_view rest = command; ConsumePrefix(rest, word) && ConsumePrefix(rest, " "))
       command = rest;
   return command;
+}
+
+bool IsGiven(const std::vector<std::string>& variables, std::string_view name) {
+  return std::ranges::any_of(variables, [&](std::string_view variable) {
+    return ConsumePrefix(variable, name) && variable.starts_with('=');
+  });
 }
 
 bool IsVariable(std::string_view word) {
@@ -124,11 +127,6 @@ sys::Command MakeCommand(const MakeSetup& setup, const std::vector<std::string>&
                   "--no-print-directory",
                   "--output-sync=target"};
   if (!setup.jobserver) command.argv.push_back(fmt::format("-j{}", setup.jobs));
-  const auto given = [&](std::string_view name) {
-    return std::ranges::any_of(setup.variables, [&](std::string_view word) {
-      return ConsumePrefix(word, name) && word.starts_with('=');
-    });
-  };
   std::string before_cc;
   if (!setup.quick_cc.empty()) before_cc += fmt::format("{} ", kQuickCc);
   if (setup.ccache) before_cc += fmt::format("{} ", kCcache);
@@ -136,11 +134,9 @@ sys::Command MakeCommand(const MakeSetup& setup, const std::vector<std::string>&
     if (before_cc.empty() || !variable.starts_with("CC=")) command.argv.push_back(variable);
   }
   if (!before_cc.empty()) command.argv.push_back("CC=" + before_cc + setup.cc);
-  if (setup.ccache) {
-    if (!given("HOSTCC"))
-      command.argv.push_back(std::string("HOSTCC=ccache ") + (given("LLVM") ? setup.cc : std::string("gcc")));
-  }
-  if (!setup.nm.empty() && !given("NM")) command.argv.push_back("NM=" + setup.nm);
+  if (setup.ccache && !IsGiven(setup.variables, "HOSTCC"))
+    command.argv.push_back("HOSTCC=ccache " + (IsGiven(setup.variables, "LLVM") ? setup.cc : "gcc"));
+  if (!setup.nm.empty() && !IsGiven(setup.variables, "NM")) command.argv.push_back("NM=" + setup.nm);
   command.argv.insert(command.argv.end(), words.begin(), words.end());
   command.environment = MakeEnvironment(setup, environment);
   if (setup.jobserver && setup.jobserver->fifo.empty()) {

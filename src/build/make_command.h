@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "build/jobs.h"
+#include "build/quick_cc.h"
 #include "config/environment.h"
 #include "sys/process.h"
 
@@ -36,8 +38,15 @@ std::vector<std::string> MakeEnvironment(const MakeSetup& setup, const config::E
 /// Pure. The variables of the environment that change what is built ("KCFLAGS=-O1"), sorted.
 std::vector<std::string> BuildVariables(const config::Environment& environment);
 
+inline constexpr std::string_view kCcache = "ccache";
+/// What MakeCommand() may put before the compiler, in this order.
+inline constexpr std::array<std::string_view, 2> kBeforeCompiler = {kQuickCc, kCcache};
+
 /// Pure. The compiler's own command, without what MakeCommand() put before it.
 std::string_view BareCommand(std::string_view command);
+
+/// Pure. Whether make's variable of that name is among "NAME=value" words.
+bool IsGiven(const std::vector<std::string>& variables, std::string_view name);
 
 /// Whether a word after "--" is a make variable ("W=1"), an option ("-k"), or else a target ("fs/ext4/").
 bool IsVariable(std::string_view word);
