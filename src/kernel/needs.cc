@@ -159,49 +159,52 @@ class Chooser {
   const ModuleIndex* modules_;
 };
 
-Result<> TakeLink(LinkKind link, const Chooser& chooser, bool virtio, Abilities& abilities) {
-  abilities.link = link;
-  std::vector<Need> needs;
-  bool there = false;
+std::vector<Need> NeedsOf(LinkKind link) {
   switch (link) {
     case LinkKind::kVirtioSerial:
-      needs = {Need::kVirtioPci, Need::kVirtioConsole};
-      there = virtio && chooser.Take(Need::kVirtioConsole, abilities.link_modules);
-      break;
+      return {Need::kVirtioPci, Need::kVirtioConsole};
     case LinkKind::kSerial:
-      needs = {Need::kSerialConsole};
-      there = chooser.Take(Need::kSerialConsole, abilities.link_modules);
-      break;
+      return {Need::kSerialConsole};
     case LinkKind::kVsock:
-      needs = {Need::kVirtioPci, Need::kVsock};
-      there = abilities.vsock;
-      break;
+      return {Need::kVirtioPci, Need::kVsock};
   }
-  if (there) return {};
-  return MakeError(ErrorCode::kUnsupported, "{}", chooser.WhyAny(needs))
+  KILN_CHECK(false);
+}
+
+/// False when the kernel does not have it. What virtio's PCI and vsock need has been taken already.
+bool TakeLink(LinkKind link, const Chooser& chooser, bool virtio, Abilities& abilities) {
+  abilities.link = link;
+  switch (link) {
+    case LinkKind::kVirtioSerial:
+      return virtio && chooser.Take(Need::kVirtioConsole, abilities.link_modules);
+    case LinkKind::kSerial:
+      return chooser.Take(Need::kSerialConsole, abilities.link_modules);
+    case LinkKind::kVsock:
+      return abilities.vsock;
+  }
+  KILN_CHECK(false);
+}
+
+Result<> TakeThisLink(LinkKind link, const Chooser& chooser, bool virtio, Abilities& abilities) {
+  if (TakeLink(link, chooser, virtio, abilities)) return {};
+  return MakeError(ErrorCode::kUnsupported, "{}", chooser.WhyAny(NeedsOf(link)))
       .Hint("set it in the kernel's config and build it again, or leave --link out");
 }
 
 Result<> TakeBestLink(const Chooser& chooser, bool virtio, Abilities& abilities) {
-  if (virtio && chooser.Take(Need::kVirtioConsole, abilities.link_modules)) {
-    abilities.link = LinkKind::kVirtioSerial;
-    return {};
-  }
-  const std::string why = chooser.WhyAny({Need::kVirtioPci, Need::kVirtioConsole});
-  if (chooser.Take(Need::kSerialConsole, abilities.link_modules)) {
-    abilities.link = LinkKind::kSerial;
+  if (TakeLink(LinkKind::kVirtioSerial, chooser, virtio, abilities)) return {};
+  const std::string why = chooser.WhyAny(NeedsOf(LinkKind::kVirtioSerial));
+  if (TakeLink(LinkKind::kSerial, chooser, virtio, abilities)) {
     abilities.fallbacks.push_back(why + "; a plain serial port is used instead, which is slower");
     return {};
   }
-  if (abilities.vsock) {
-    abilities.link = LinkKind::kVsock;
-    abilities.fallbacks.push_back(
-        fmt::format("{}; {}; vsock is used instead, and nothing that the kernel prints will be seen", why,
-                    chooser.Why(Need::kSerialConsole)));
+  const std::string nor = chooser.WhyAny(NeedsOf(LinkKind::kSerial));
+  if (TakeLink(LinkKind::kVsock, chooser, virtio, abilities)) {
+    abilities.fallbacks.push_back(fmt::format(
+        "{}; {}; vsock is used instead, and nothing that the kernel prints will be seen", why, nor));
     return {};
   }
-  return MakeError(ErrorCode::kUnsupported, "there is no way to talk to the agent: {}; {}", why,
-                   chooser.Why(Need::kSerialConsole))
+  return MakeError(ErrorCode::kUnsupported, "there is no way to talk to the agent: {}; {}", why, nor)
       .Hint("set one of them in the kernel's config and build it again");
 }
 
@@ -249,7 +252,7 @@ Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const Module
 
   const bool virtio = chooser.Take(Need::kVirtioPci, abilities.link_modules);
   abilities.vsock = virtio && chooser.Take(Need::kVsock, abilities.vsock_modules);
-  KILN_TRY(link ? TakeLink(*link, chooser, virtio, abilities) : TakeBestLink(chooser, virtio, abilities));
+  KILN_TRY(link ? TakeThisLink(*link, chooser, virtio, abilities) : TakeBestLink(chooser, virtio, abilities));
   if (!virtio || !chooser.Take(Need::kNineP, abilities.root_modules)) {
     const std::string why = chooser.WhyAny({Need::kVirtioPci, Need::kNineP});
     const bool block = virtio && chooser.Take(Need::kVirtioBlk, abilities.root_modules) &&

@@ -24,7 +24,6 @@ Error Unreadable(const std::string& path) {
                         ShellQuote(path)));
 }
 
-/// Looks into the image and fills what it says; the caller then knows the release.
 /// Before PVH's entry has come to the kernel's own page tables nothing answers for the shadow memory that
 /// code built for KASAN looks at: the machine resets (seen with 6.1). The entry of a bzImage is built without
 /// such looks.
@@ -36,6 +35,7 @@ void AvoidPvhWithKasan(Kernel& kernel, const std::string& bzimage) {
   kernel.protocol = BootProtocol::kLinux;
 }
 
+/// Looks into the image and fills what it says; the caller then knows the release.
 Result<Kernel> LookAtImage(const std::string& path, const World& world) {
   if (!sys::IsReadable(path)) return Unreadable(path);
   const InspectedImage found =
