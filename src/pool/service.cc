@@ -124,7 +124,7 @@ void Service::HandleQuestion(uint64_t id, const run::PoolQuestion& question) {
         run::PoolAnswer answer{.error = {}, .text = Status()};
         if (!done) answer.error = done.error();
         Answer(id, answer);
-        // Who was begun for what can't be has nothing to wait for; another Add makes it go on.
+        // Who was begun for what can't be has nothing to wait for.
         if (!done && kept_.empty()) Stop(false);
       });
   }

@@ -128,6 +128,15 @@ class ServiceTest : public testing::Test {
     Say(socket, run::Encode(run::PoolQuestion{.kind = run::PoolQuestion::Kind::kLend, .key = key}));
     return socket;
   }
+  Result<run::PoolAnswer> AskForWhatCannotBe() {
+    stable_->plan_error = MakeError(ErrorCode::kUnsupported, "not that");
+    run::PoolQuestion question{.kind = run::PoolQuestion::Kind::kAdd};
+    question.request.kernel = "b";
+    question.size = 1;
+    const sys::Fd socket = Dial();
+    Say(socket, run::Encode(question));
+    return run::ParsePoolAnswer(Hear(socket).message);
+  }
   json Machine(size_t index = 0) { return json::parse(service_->Status())["machines"].at(index); }
 
   FakeClock clock_;
@@ -245,13 +254,7 @@ TEST_F(ServiceTest, RefusesMoreThanMemoryHolds) {
 }
 
 TEST_F(ServiceTest, ARefusalEndsTheServiceThatKeepsNothing) {
-  run::PoolQuestion question{.kind = run::PoolQuestion::Kind::kAdd};
-  question.request.kernel = "b";
-  question.size = 1;
-  stable_->plan_error = MakeError(ErrorCode::kUnsupported, "not that");
-  const sys::Fd socket = Dial();
-  Say(socket, run::Encode(question));
-  const auto refused = run::ParsePoolAnswer(Hear(socket).message);
+  const auto refused = AskForWhatCannotBe();
   ASSERT_TRUE(refused && refused->error);
   EXPECT_EQ(refused->error->Text(), "not that");
   EXPECT_TRUE(service_->has_ended());
@@ -259,13 +262,9 @@ TEST_F(ServiceTest, ARefusalEndsTheServiceThatKeepsNothing) {
 
 TEST_F(ServiceTest, ARefusalEndsNoServiceThatKeepsSomething) {
   Keep("a", 1);
-  run::PoolQuestion question{.kind = run::PoolQuestion::Kind::kAdd};
-  question.request.kernel = "b";
-  question.size = 1;
-  stable_->plan_error = MakeError(ErrorCode::kUnsupported, "not that");
-  const sys::Fd socket = Dial();
-  Say(socket, run::Encode(question));
-  EXPECT_TRUE(run::ParsePoolAnswer(Hear(socket).message)->error);
+  const auto refused = AskForWhatCannotBe();
+  ASSERT_TRUE(refused && refused->error);
+  EXPECT_EQ(refused->error->Text(), "not that");
   EXPECT_FALSE(service_->has_ended());
 }
 
