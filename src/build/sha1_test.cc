@@ -27,6 +27,20 @@ TEST(Sha1Test, GivesTheStandardsExamples) {
   EXPECT_EQ(HexOf(million.Finish()), "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
 }
 
+// Where the CPU has no instructions for it both are the same code, and the test says so.
+TEST(Sha1Test, HardwareAndPortableCodeAgree) {
+  if (!Sha1::IsHardware()) GTEST_SKIP() << "this CPU has no SHA instructions that kiln uses";
+  std::string text;
+  for (uint32_t i = 0, x = 1; i < 1000; ++i, x = x * 1664525 + 1013904223) text += static_cast<char>(x >> 24);
+  for (size_t size = 0; size <= text.size(); size += size < 200 ? 1 : 37) {
+    Sha1 fast;
+    Sha1 portable(Sha1::By::kPortableCode);
+    fast.Add(std::string_view(text).substr(0, size));
+    portable.Add(std::string_view(text).substr(0, size));
+    ASSERT_EQ(fast.Finish(), portable.Finish()) << size;
+  }
+}
+
 TEST(Sha1Test, PiecesOfAnySizeGiveTheSame) {
   const std::string text(300, 'x');
   Sha1 whole;
