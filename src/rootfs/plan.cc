@@ -1,6 +1,7 @@
 #include "rootfs/plan.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/strings.h"
 #include "sys/files.h"
@@ -114,12 +115,28 @@ class Planner {
   void Shares() {
     // Outer folders first, so that a share inside another is mounted on top of it.
     std::vector<Share> shares = request_.shares;
+    if (auto modules = Modules()) shares.push_back(*std::move(modules));
     std::ranges::stable_sort(shares, {}, [](const Share& share) { return share.guest_path.size(); });
     for (const Share& share : shares) {
       const std::string tag = fmt::format("kshare{}", plan_.exports.size());
       plan_.exports.push_back({share.host_path, tag, share.writable});
       Mount(tag, TargetOf(share), "9p", NinePOptions(share.writable), !share.writable);
     }
+  }
+
+  // Where modprobe looks for them. The root has those of a kernel that is installed in it, and whoever asked
+  // for no files of the host gets none.
+  std::optional<Share> Modules() const {
+    if (request_.modules.empty() || request_.kind == RootKind::kInitramfs || !guest_.nine_p)
+      return std::nullopt;
+    const std::string place = fmt::format("/lib/modules/{}", sys::BaseName(request_.modules));
+    if (request_.kind != RootKind::kDisk) {
+      const std::string root = request_.path == "/" ? "" : request_.path;
+      if (request_.modules == root + place || request_.modules == root + "/usr" + place) return std::nullopt;
+    }
+    // A read-only root has no place to mount them on, but its own.
+    if (!guest_.overlay || !guest_.tmpfs) return std::nullopt;
+    return Share{.host_path = request_.modules, .guest_path = place, .writable = false};
   }
 
   // What SwitchRoot takes along would cover a share below it, so the share is mounted there at once.

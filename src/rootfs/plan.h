@@ -27,10 +27,11 @@ struct Share {
 /// What the caller asked for; all paths absolute and existing on the host.
 struct RootRequest {
   RootKind kind = RootKind::kHost;
-  std::string path;                 ///< The folder or image; "/" for kHost.
-  std::string file_system;          ///< Of a disk image, as mount(2) calls it.
-  std::vector<Share> shares;        ///< `--share` and `--rw` (where both paths are the same).
-  std::string directory;            ///< Where the command should run.
+  std::string path;           ///< The folder or image; "/" for kHost.
+  std::string file_system;    ///< Of a disk image, as mount(2) calls it.
+  std::vector<Share> shares;  ///< `--share` and `--rw` (where both paths are the same).
+  std::string modules;        ///< The kernel's lib/modules/<release>, when it has loadable ones; or empty.
+  std::string directory;      ///< Where the command should run.
   bool directory_required = false;  ///< Asked for by name: a missing one is an error, not "/".
   unsigned uid = 0;                 ///< Whose command it is, for /run/user.
 };

@@ -57,6 +57,31 @@ TEST(PlanRoot, HostIsAnOverlayOverNineP) {
             "in /home/me/x");
 }
 
+// A kernel that was built or unpacked, and not installed in the root.
+TEST(PlanRoot, TheKernelsModulesAreWhereModprobeLooks) {
+  const auto exports = [](RootKind kind, const std::string& path, const std::string& modules,
+                          const GuestAbilities& guest = {}) {
+    const auto plan =
+        PlanRoot({.kind = kind, .path = path, .file_system = "ext4", .modules = modules}, guest, kNothing);
+    const std::string text = plan ? Text(*plan) : plan.error().Text();
+    if (text.find("export " + modules) == std::string::npos) return std::string("none");
+    const size_t mount = text.find("mount 9p kshare");
+    return text.substr(mount, text.find('\n', mount) - mount);
+  };
+  const std::string built = "/cache/lib/modules/6.1.0-x";
+  EXPECT_EQ(exports(RootKind::kHost, "/", built), "mount 9p kshare1 /kiln/root/lib/modules/6.1.0-x ro");
+  EXPECT_EQ(exports(RootKind::kDirectory, "/r", built), "mount 9p kshare1 /kiln/root/lib/modules/6.1.0-x ro");
+  EXPECT_EQ(exports(RootKind::kDisk, "/r.img", built), "mount 9p kshare0 /kiln/root/lib/modules/6.1.0-x ro");
+  // The root has them.
+  EXPECT_EQ(exports(RootKind::kHost, "/", "/usr/lib/modules/6.1.0-x"), "none");
+  EXPECT_EQ(exports(RootKind::kHost, "/", "/lib/modules/6.1.0-x"), "none");
+  EXPECT_EQ(exports(RootKind::kDirectory, "/r", "/r/lib/modules/6.1.0-x"), "none");
+  // Nothing of the host, or nowhere to put them, or no way to show them.
+  EXPECT_EQ(exports(RootKind::kInitramfs, "", built), "none");
+  EXPECT_EQ(exports(RootKind::kHost, "/", built, {.overlay = false}), "none");
+  EXPECT_EQ(exports(RootKind::kDisk, "/r.img", built, {.nine_p = false}), "none");
+}
+
 TEST(PlanRoot, SharesAreMountedOuterFirst) {
   const auto plan = PlanRoot({.kind = RootKind::kInitramfs,
                               .shares = {{"/a/b", "/w/in", true}, {"/a", "/w", false}},

@@ -75,7 +75,18 @@ class Base(GuestTest):
                              cwd=self.tree)
         self.assert_passes(done, pathlib.Path(self.tree, "Kbuild").read_text())
         self.module_holds_without_the_source(built["folder"])
+        self.modules_of_the_build_are_where_modprobe_looks(built)
         self.assert_nothing_runs()
+
+    def modules_of_the_build_are_where_modprobe_looks(self, built):
+        """The root has none of this release; what changed is built in the same folder."""
+        loose = self.build("-s", "BLK_DEV_LOOP=m")
+        self.assertNotEqual(loose["key"], built["key"])
+        self.assertFalse(os.path.exists(f"/lib/modules/{loose['release']}"), "the host has modules of this release")
+        done = self.run_kiln(command=[self.command()[0], "run", "--user", "root", "--", "sh", "-c",
+                                      "modprobe loop && test -e /dev/loop-control && modinfo -F filename loop"],
+                             cwd=self.tree)
+        self.assert_passes(done, f"/lib/modules/{loose['release']}/kernel/drivers/block/loop.ko\n")
 
     def module_holds_without_the_source(self, folder):
         """A module is built against the kept build alone, and loaded into the kernel that it is for."""
