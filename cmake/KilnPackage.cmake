@@ -1,5 +1,5 @@
 # What `cmake --install` puts in a prefix, and the Debian package made of it.
-# kiln looks for its agent relative to itself, so the prefix can be anywhere and can be moved.
+# kiln looks for its agent and for kiln-cc relative to itself, so the prefix can be anywhere and can be moved.
 if(TARGET kiln)
   # Written by kiln itself, from the same tables as its --help.
   set(generated "${CMAKE_BINARY_DIR}/generated")
@@ -24,6 +24,9 @@ if(TARGET kiln)
 endif()
 if(EXISTS "${CMAKE_SOURCE_DIR}/guest/agent/CMakeLists.txt")
   install(PROGRAMS "${CMAKE_BINARY_DIR}/guest/agent/kiln-agent" DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/kiln")
+endif()
+if(EXISTS "${CMAKE_SOURCE_DIR}/apps/kiln-cc/CMakeLists.txt")
+  install(PROGRAMS "${CMAKE_BINARY_DIR}/apps/kiln-cc/kiln-cc" DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/kiln")
 endif()
 # What the libraries inside ask to be said.
 set(notices "${CMAKE_BINARY_DIR}/generated/third-party-notices")

@@ -11,6 +11,7 @@
 #include "build/build_folder.h"
 #include "build/checkout.h"
 #include "build/container.h"
+#include "build/kbuild_rules.h"
 #include "build/keep.h"
 #include "build/listing.h"
 #include "build/quick_cc.h"
@@ -24,6 +25,7 @@ namespace kiln::build {
 namespace {
 
 constexpr int kMaxRounds = 3;
+constexpr size_t kMaxMakefile = size_t{1} << 20;
 constexpr size_t kMaxListing = size_t{256} << 20;
 
 double CpuSeconds() {
@@ -257,12 +259,25 @@ class Builder {
     if (request_.jobs == 0 && !container_) setup_.jobserver = FindJobserver(world_.environment);
     advice_.jobs = setup_.jobs;
     setup_.ccache = request_.ccache && setup_.cc.find("ccache") == std::string::npos && Has("ccache");
-    if (!container_ && IsGcc(toolchain_.description) && !IsGiven(variables_, "CC")) {
-      const std::string place = folder_->PathOf(".kiln/bin");
-      if (PlaceQuickCc(place)) setup_.quick_cc = place;
-    }
+    if (!container_ && IsGcc(toolchain_.description) && !IsGiven(variables_, "CC")) SetUpQuickCc();
+    const auto text = [&](std::string_view name) {
+      return sys::ReadFile(sys::JoinPath(source_, name), kMaxMakefile).value_or("");
+    };
+    setup_.rules =
+        FindKbuildRules(text("scripts/Kbuild.include"), text("scripts/Makefile.build"),
+                        !setup_.quick_cc.empty() && !IsGiven(variables_, "cmd_check_local_export"));
     if (auto nm = NmOf(setup_.cc); !nm.empty() && Has(nm)) setup_.nm = std::move(nm);
     return {};
+  }
+
+  void SetUpQuickCc() {
+    const auto kiln = sys::ReadLink("/proc/self/exe");
+    const auto program = kiln ? FindQuickCc(*kiln) : std::nullopt;
+    const std::string place = folder_->PathOf(".kiln/bin");
+    if (!program) return world_.log.Debug("kiln-cc is not beside kiln; gcc is called without it");
+    if (auto placed = PlaceQuickCc(*program, place); !placed)
+      return world_.log.Debug("gcc is called without kiln-cc: {}", placed.error().Text());
+    setup_.quick_cc = place;
   }
 
   bool Has(const std::string& program) const {

@@ -109,6 +109,7 @@ std::vector<std::string> MakeEnvironment(const MakeSetup& setup, const config::E
   lines.emplace_back("KBUILD_BUILD_USER=kiln");
   lines.emplace_back("KBUILD_BUILD_HOST=kiln");
   lines.emplace_back("KBUILD_BUILD_VERSION=1");
+  if (setup.rules.checks_exports) lines.push_back(fmt::format("{}=1", kCheckExports));
   // The compiler itself says what it read, so that ccache does not run the preprocessor first.
   const auto set = [&](std::string_view name) { return config::FindNonEmpty(environment, name).has_value(); };
   if (setup.ccache && !set("CCACHE_DEPEND") && !set("CCACHE_NODEPEND")) lines.emplace_back("CCACHE_DEPEND=1");
@@ -134,9 +135,11 @@ sys::Command MakeCommand(const MakeSetup& setup, const std::vector<std::string>&
     if (before_cc.empty() || !variable.starts_with("CC=")) command.argv.push_back(variable);
   }
   if (!before_cc.empty()) command.argv.push_back("CC=" + before_cc + setup.cc);
-  if (setup.ccache && !IsGiven(setup.variables, "HOSTCC"))
-    command.argv.push_back("HOSTCC=ccache " + (IsGiven(setup.variables, "LLVM") ? setup.cc : "gcc"));
+  if (!before_cc.empty() && !IsGiven(setup.variables, "HOSTCC"))
+    command.argv.push_back("HOSTCC=" + before_cc + (IsGiven(setup.variables, "LLVM") ? setup.cc : "gcc"));
   if (!setup.nm.empty() && !IsGiven(setup.variables, "NM")) command.argv.push_back("NM=" + setup.nm);
+  for (const auto& rule : setup.rules.variables)
+    if (!IsGiven(setup.variables, rule.substr(0, rule.find('=')))) command.argv.push_back(rule);
   command.argv.insert(command.argv.end(), words.begin(), words.end());
   command.environment = MakeEnvironment(setup, environment);
   if (setup.jobserver && setup.jobserver->fifo.empty()) {

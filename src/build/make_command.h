@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "build/jobs.h"
+#include "build/kbuild_rules.h"
 #include "build/quick_cc.h"
 #include "config/environment.h"
 #include "sys/process.h"
@@ -21,6 +22,7 @@ struct MakeSetup {
   std::vector<std::string> variables{};  ///< "LLVM=1", "W=1": in order.
   std::string nm{};                      ///< NM=, when make's own choice is not the one to take.
   std::string quick_cc{};                ///< The folder that kQuickCc lies in; empty: the compiler alone.
+  KbuildRules rules{};                   ///< Of the tree, in a quicker form.
   bool ccache = false;                   ///< Put it before the compilers.
   unsigned jobs = 1;                     ///< When no jobserver says so.
   std::optional<Jobserver> jobserver{};

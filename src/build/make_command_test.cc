@@ -41,6 +41,22 @@ TEST(MakeCommandTest, TheQuickCompilerGoesFirstAndIsFound) {
   EXPECT_TRUE(Has(*command.environment, "PATH=/o/.kiln/bin:/bin:/usr/sbin:/sbin"));
   setup.ccache = true;
   EXPECT_TRUE(Has(MakeCommand(setup, {}, {}).argv, "CC=kiln-cc ccache gcc"));
+  EXPECT_TRUE(Has(MakeCommand(setup, {}, {}).argv, "HOSTCC=kiln-cc ccache gcc"));
+}
+
+TEST(MakeCommandTest, TheTreesRulesAreGivenUnlessTheUserHasHisOwn) {
+  MakeSetup setup{.source = "/s", .folder = "/o", .arch = "x86_64", .cc = "gcc"};
+  setup.rules = {.variables = {"cmd=@$(if $(cmd_$(1)),x,:)", "cmd_check_local_export="},
+                 .checks_exports = true};
+  setup.variables = {"cmd=mine"};
+  const auto command = MakeCommand(setup, {"vmlinux"}, {});
+  EXPECT_TRUE(Has(command.argv, "cmd_check_local_export="));
+  EXPECT_TRUE(Has(command.argv, "cmd=mine"));
+  EXPECT_FALSE(Has(command.argv, "cmd=@$(if $(cmd_$(1)),x,:)"));
+  EXPECT_EQ(command.argv.back(), "vmlinux");
+  EXPECT_TRUE(Has(*command.environment, "KILN_CHECK_EXPORTS=1"));
+  setup.rules = {};
+  EXPECT_FALSE(Has(*MakeCommand(setup, {}, {}).environment, "KILN_CHECK_EXPORTS=1"));
 }
 
 TEST(MakeCommandTest, TheBareCommandIsTheCompilers) {

@@ -1,6 +1,7 @@
 #include "build/quick_cc.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sys/files.h"
@@ -19,30 +20,40 @@ TEST(QuickCcTest, IsForGccAlone) {
   EXPECT_FALSE(IsGcc(""));
 }
 
-TEST(QuickCcTest, IsForCallsThatCompileOneFile) {
-  EXPECT_TRUE(CompilesOneFile({"gcc", "-O2", "-c", "-o", "a.o", "a.c"}));
-  EXPECT_TRUE(CompilesOneFile({"ccache", "gcc", "-c", "-o", "a.o", "/s/a.c"}));
-  EXPECT_FALSE(CompilesOneFile({"gcc", "--version"}));
-  EXPECT_FALSE(CompilesOneFile({"gcc", "-c", "-x", "c", "-o", "a.o", "-"}));
-  EXPECT_FALSE(CompilesOneFile({"gcc", "-c", "-", "-o", "a.c"}));
-  EXPECT_FALSE(CompilesOneFile({"gcc", "-c", "-o", "a.o", "a.S"}));
-  EXPECT_FALSE(CompilesOneFile({"gcc", "-S", "-c", "-o", "a.s", "a.c"}));
-  EXPECT_FALSE(CompilesOneFile({"gcc", "-E", "-c", "-o", "a.i", "a.c"}));
-  EXPECT_FALSE(CompilesOneFile({"gcc", "-o", "a", "a.c"}));
-  EXPECT_FALSE(CompilesOneFile({}));
+class PlacedTest : public testing::Test {
+ protected:
+  std::string PathOf(std::string_view name) const { return sys::JoinPath(folder_.path(), name); }
+  sys::TempDir folder_ = *sys::TempDir::Create(testing::TempDir(), "quick");
+};
+
+TEST_F(PlacedTest, IsFoundInThePrefixAndInTheBuildFolder) {
+  EXPECT_FALSE(FindQuickCc(PathOf("bin/kiln")));
+  for (const char* place : {"kiln-cc/kiln-cc", "lib/kiln/kiln-cc", "libexec/kiln/kiln-cc"}) {
+    const std::string path = PathOf(place);
+    ASSERT_TRUE(sys::MakeDirectories(std::string(sys::DirName(path))));
+    ASSERT_TRUE(sys::WriteFileAtomic(path, "x", 0755));
+    EXPECT_EQ(FindQuickCc(PathOf("bin/kiln")), path);
+  }
 }
 
-TEST(QuickCcTest, IsPlacedAndPlacedAnew) {
-  const auto folder = *sys::TempDir::Create(testing::TempDir(), "quick");
-  const std::string place = sys::JoinPath(folder.path(), "bin");
-  const std::string link = sys::JoinPath(place, kQuickCc);
-  ASSERT_TRUE(sys::MakeDirectories(place));
-  ASSERT_EQ(::symlink("/an/older/kiln", link.c_str()), 0);
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(PlaceQuickCc(place));
-    EXPECT_EQ(*sys::ReadLink(link), *sys::ReadLink("/proc/self/exe"));
+TEST_F(PlacedTest, IsPlacedAndPlacedAnew) {
+  const std::string program = PathOf("program");
+  const std::string placed = PathOf("bin/kiln-cc");
+  ASSERT_TRUE(sys::MakeDirectories(PathOf("bin")));
+  ASSERT_TRUE(sys::WriteFileAtomic(PathOf("older"), "older", 0755));
+  ASSERT_EQ(::symlink(PathOf("older").c_str(), placed.c_str()), 0);
+  for (const char* bytes : {"older", "newer", "newer"}) {
+    ASSERT_TRUE(sys::WriteFileAtomic(program, bytes, 0755));
+    ASSERT_TRUE(PlaceQuickCc(program, PathOf("bin")));
+    EXPECT_EQ(*sys::ReadFile(placed, 64), bytes);
+    EXPECT_FALSE(sys::ReadLink(placed));
+    struct stat status{};
+    ASSERT_EQ(::stat(placed.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0755U);
   }
-  EXPECT_EQ(sys::ListDirectory(place)->size(), 1U);
+  EXPECT_EQ(*sys::ReadFile(PathOf("older"), 64), "older");
+  EXPECT_EQ(sys::ListDirectory(PathOf("bin"))->size(), 1U);
+  EXPECT_FALSE(PlaceQuickCc(PathOf("none"), PathOf("bin")));
 }
 
 }  // namespace

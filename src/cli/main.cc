@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
-#include "build/quick_cc.h"
 #include "cli/context.h"
 #include "cli/help.h"
 #include "run/outcome.h"
@@ -172,8 +171,6 @@ int Main(const Call& call) {
 }
 
 int ProgramMain(int argc, char** argv, char** environment) {
-  if (argc > 0 && sys::BaseName(argv[0]) == build::kQuickCc)
-    return build::RunQuickCc({argv + 1, argv + argc});
   ::signal(SIGPIPE, SIG_IGN);
   const SystemClock clock;
   const auto current = sys::CurrentDirectory();

@@ -1,0 +1,134 @@
+// kiln-cc itself, with scripts and the host's own compiler behind it.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <string>
+#include <vector>
+
+#include "sys/files.h"
+#include "sys/process.h"
+
+namespace kiln {
+namespace {
+
+using testing::HasSubstr;
+
+class KilnCc : public testing::Test {
+ protected:
+  std::string PathOf(std::string_view name) const { return sys::JoinPath(folder_.path(), name); }
+
+  // A compiler that notes each call, and does what the script says.
+  void Compiler(std::string_view script) {
+    const std::string text = "#!/bin/sh\necho \"$*\" >>" + PathOf("calls") + "\n" + std::string(script);
+    ASSERT_TRUE(sys::WriteFileAtomic(PathOf("gcc"), text, 0755));
+  }
+
+  sys::Captured Run(std::vector<std::string> arguments, std::vector<std::string> environment = {}) {
+    std::vector<std::string> argv = {KILN_CC, PathOf("gcc")};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    environment.emplace_back("PATH=/usr/bin:/bin");
+    auto said = sys::SystemSpawner().Run({.argv = argv, .environment = environment});
+    EXPECT_TRUE(said);
+    return said ? *said : sys::Captured();
+  }
+
+  std::string Calls() const { return sys::ReadFile(PathOf("calls"), 65536).value_or(""); }
+
+  sys::TempDir folder_ = *sys::TempDir::Create(testing::TempDir(), "kiln-cc");
+};
+
+constexpr const char* kCheck = "KILN_CHECK_EXPORTS=1";
+
+TEST_F(KilnCc, CompilesOnceTheQuickWayWhenNothingIsSaid) {
+  Compiler("exit 0");
+  const auto said = Run({"-c", "-o", "a.o", "a.c"});
+  EXPECT_EQ(said.status.code, 0);
+  EXPECT_EQ(said.output + said.errors, "");
+  EXPECT_EQ(Calls(), "-c -o a.o -ftrack-macro-expansion=0 a.c\n");
+}
+
+TEST_F(KilnCc, WhatIsSaidIsWhatTheCompilerSaysWhenAskedAsMakeDoes) {
+  Compiler("case \"$*\" in *-ftrack*) echo quick >&2 ;; *) echo asked >&2; exit 3 ;; esac");
+  const auto said = Run({"-c", "-o", "a.o", "a.c"});
+  EXPECT_EQ(said.status.code, 3);
+  EXPECT_EQ(said.errors, "asked\n");
+  EXPECT_EQ(Calls(), "-c -o a.o -ftrack-macro-expansion=0 a.c\n-c -o a.o a.c\n");
+}
+
+TEST_F(KilnCc, OtherCallsAreTheCompilersOwn) {
+  Compiler("cat; exit 4");
+  const auto said = Run({"-E", "-c", "-x", "c", "-"}, {kCheck});
+  EXPECT_EQ(said.status.code, 4);
+  EXPECT_EQ(Calls(), "-E -c -x c -\n");
+}
+
+TEST_F(KilnCc, ACompilerThatIsKilledIsToldAsThat) {
+  Compiler("kill -KILL $$");
+  EXPECT_EQ(Run({"-c", "-o", "a.o", "a.c"}).status.signal, SIGKILL);
+  EXPECT_EQ(Run({"-c", "-o", "a.o", "a.S"}, {kCheck}).status.signal, SIGKILL);
+}
+
+TEST_F(KilnCc, ACompilerThatIsNotThereIsNamed) {
+  const auto said = Run({"-c", "-o", "a.o", "a.c"});
+  EXPECT_EQ(said.status.code, 127);
+  EXPECT_THAT(said.errors, HasSubstr("gcc: No such file or directory"));
+}
+
+// The stops that a terminal sends reach the compiler, which takes away what it was writing.
+TEST_F(KilnCc, AStopIsTheCompilersBusiness) {
+  Compiler("trap 'echo stopped; exit 9' TERM\nkill -TERM $PPID $$\nsleep 5 & wait\n");
+  const auto said = Run({"-c", "-o", "a.o", "a.S"}, {kCheck});
+  EXPECT_EQ(said.output, "stopped\n");
+  EXPECT_EQ(said.status.code, 9);
+}
+
+class KilnCcExports : public KilnCc {
+ protected:
+  void SetUp() override {
+    const auto version = sys::SystemSpawner().Run(
+        {.argv = {"gcc", "--version"}, .environment = std::vector<std::string>{"PATH=/usr/bin:/bin"}});
+    if (!version || !version->status.ok()) GTEST_SKIP() << "there is no gcc";
+    Compiler("exec gcc \"$@\"");
+    ASSERT_TRUE(sys::WriteFileAtomic(PathOf("bad.c"),
+                                     "__attribute__((used)) static int mine;\nint __ksymtab_mine;\n"));
+    ASSERT_TRUE(sys::WriteFileAtomic(PathOf("good.c"), "int mine;\nint __ksymtab_mine;\n"));
+    ASSERT_TRUE(sys::WriteFileAtomic(
+        PathOf("bad.S"), ".data\nmine: .long 0\n.globl __ksymtab_mine\n__ksymtab_mine: .long 0\n"));
+  }
+
+  sys::Captured Compile(std::string_view file, std::vector<std::string> environment = {kCheck}) {
+    return Run({"-c", "-o", PathOf("out.o"), PathOf(file)}, std::move(environment));
+  }
+};
+
+TEST_F(KilnCcExports, ALocalSymbolThatIsExportedIsAnError) {
+  for (const char* file : {"bad.c", "bad.S"}) {
+    const auto said = Compile(file);
+    EXPECT_EQ(said.status.code, 1) << file;
+    EXPECT_EQ(said.errors, PathOf("out.o") + ": error: local symbol mine was exported\n");
+  }
+  EXPECT_EQ(Compile("good.c").status.code, 0);
+}
+
+TEST_F(KilnCcExports, IsLookedForOnlyWhenAsked) { EXPECT_EQ(Compile("bad.c", {}).status.code, 0); }
+
+// Also when the quick way was not enough.
+TEST_F(KilnCcExports, IsLookedForAfterAWarningToo) {
+  Compiler("exec gcc -Wall \"$@\"");
+  ASSERT_TRUE(sys::WriteFileAtomic(
+      PathOf("bad.c"), "static int unused;\n__attribute__((used)) static int mine;\nint __ksymtab_mine;\n"));
+  const auto said = Compile("bad.c");
+  EXPECT_EQ(said.status.code, 1);
+  EXPECT_THAT(said.errors, HasSubstr("unused"));
+  EXPECT_THAT(said.errors, HasSubstr("local symbol mine was exported"));
+}
+
+TEST_F(KilnCcExports, AnObjectThatIsNoneIsAnError) {
+  Compiler("echo no >" + PathOf("out.o"));
+  EXPECT_EQ(Compile("good.c").status.code, 127);
+}
+
+}  // namespace
+}  // namespace kiln
