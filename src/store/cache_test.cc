@@ -150,6 +150,61 @@ TEST_F(CacheTest, SixteenProcessesShareOneEntryWhileAnotherTrims) {
   EXPECT_LE(made, 11U) << "made again only after it was trimmed";
 }
 
+constexpr std::string_view kSomeHash = "0123456789abcdef0123456789abcdef";
+
+TEST_F(CacheTest, AHashIsMadeOnceAndFoundAgain) {
+  auto cache = MakeCache();
+  int made = 0;
+  const auto make = [&]() -> Result<std::string> {
+    ++made;
+    return std::string(kSomeHash);
+  };
+  EXPECT_EQ(cache.FindHash("commit", "c1"), std::nullopt);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(*cache.GetHash("commit", "c1", make), kSomeHash);
+  EXPECT_EQ(made, 1);
+  EXPECT_EQ(cache.FindHash("commit", "c1"), kSomeHash);
+  EXPECT_EQ(cache.FindHash("commit", "c2"), std::nullopt);
+}
+
+TEST_F(CacheTest, AHashThatCannotBeMadeIsTheMakersErrorAndLeavesNothing) {
+  auto cache = MakeCache();
+  int asked = 0;
+  const auto hash = cache.GetHash("commit", "c1", [&]() -> Result<std::string> {
+    ++asked;
+    return MakeError(ErrorCode::kBusy, "it changed");
+  });
+  ASSERT_FALSE(hash.has_value());
+  EXPECT_EQ(hash.error().Text(), "it changed");
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(cache.FindHash("commit", "c1"), std::nullopt);
+}
+
+TEST_F(CacheTest, WhatIsNoHashIsMadeAgain) {
+  auto cache = MakeCache();
+  const auto make = []() -> Result<std::string> { return std::string(kSomeHash); };
+  std::string no_hex(kSomeHash);
+  no_hex[7] = 'x';
+  for (const std::string& text : {std::string(), std::string(kSomeHash.substr(1)), no_hex,
+                                  std::string(kSomeHash) + "0", std::string(1 << 20, 'a')}) {
+    ASSERT_TRUE(cache.Get("commit", "c1", [&](const std::string& f) { return WriteText(f + "/hash", text); })
+                    .has_value());
+    EXPECT_EQ(cache.FindHash("commit", "c1"), std::nullopt) << text.size();
+    EXPECT_EQ(*cache.GetHash("commit", "c1", make), kSomeHash);
+    EXPECT_EQ(cache.Find("commit", "c1")->has_value(), false) << "what was damaged is out of the way";
+  }
+  ASSERT_TRUE(cache.Get("commit", "c1", [](const std::string&) -> Result<> { return {}; }).has_value());
+  EXPECT_EQ(cache.FindHash("commit", "c1"), std::nullopt) << "an entry of another kind of content";
+}
+
+TEST_F(CacheTest, AHashIsGivenByACacheThatCannotBeWritten) {
+  ASSERT_TRUE(WriteText(dir_->path() + "/cache", "in the way").has_value());
+  auto cache = MakeCache();
+  const auto make = []() -> Result<std::string> { return std::string(kSomeHash); };
+  EXPECT_EQ(cache.FindHash("commit", "c1"), std::nullopt);
+  EXPECT_EQ(*cache.GetHash("commit", "c1", make), kSomeHash);
+  EXPECT_EQ(cache.FindHash("commit", "c1"), std::nullopt);
+}
+
 TEST_F(CacheTest, ACacheThatCannotBeWrittenSaysSo) {
   ASSERT_TRUE(WriteText(dir_->path() + "/cache", "in the way").has_value());
   auto cache = MakeCache();
