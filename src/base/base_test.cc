@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -53,6 +56,17 @@ TEST(Strings, Split) {
   EXPECT_EQ(SplitLines("a\n\nb").size(), 3U);
   EXPECT_EQ(SplitLines("a\n").size(), 1U);
   EXPECT_TRUE(SplitLines("").empty());
+}
+
+template <class Text>
+concept CanSplit = requires(Text text) { SplitLines(std::forward<Text>(text)); } || requires(Text text) {
+  SplitBlank(std::forward<Text>(text));
+} || requires(Text text) { Split(std::forward<Text>(text), ','); };
+
+TEST(Strings, SplitTakesNothingThatIsGoneBeforeItsPieces) {
+  static_assert(!CanSplit<std::string> && !CanSplit<std::string&&> && !CanSplit<const std::string>);
+  static_assert(CanSplit<std::string&> && CanSplit<const std::string&> && CanSplit<std::string_view>);
+  static_assert(CanSplit<const char*> && CanSplit<const char(&)[4]>);
 }
 
 TEST(Strings, Numbers) {

@@ -1,13 +1,23 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace kiln {
 
+/// A string that is gone before what views it is used. (A plain `std::string&&` would take literals too.)
+template <class Text>
+concept TemporaryString = std::same_as<std::remove_const_t<Text>, std::string>;
+
+/// The pieces view `text`, so that it has to outlive them.
+void Split(TemporaryString auto&& text, char separator) = delete;
+void SplitBlank(TemporaryString auto&& text) = delete;
+void SplitLines(TemporaryString auto&& text) = delete;
 /// Pieces between separators; empty pieces are kept. "" gives one empty piece.
 std::vector<std::string_view> Split(std::string_view text, char separator);
 /// Pieces between runs of blanks (space, tab, CR, LF); never empty ones.

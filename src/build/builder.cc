@@ -242,12 +242,11 @@ class Builder {
   }
 
   void MountAll() {
-    container_->mounts = {{.path = source_, .writable = false}, {.path = folder_->path(), .writable = true}};
+    SetMounts(*container_,
+              {{.path = source_, .writable = false}, {.path = folder_->path(), .writable = true}});
     container_->name =
         fmt::format("kiln-build-{}", store::Hasher().Add("folder", folder_->path()).Hex().substr(0, 12));
     if (request_.ccache) ShareCcache(*container_, world_.environment);
-    if (container_->engine == Engine::kBubblewrap)
-      container_->parts = PartsOfRoot(container_->image, container_->mounts);
   }
 
   Result<> SetUpMake() {

@@ -121,11 +121,19 @@ std::string CcacheFolder(const config::Environment& environment, bool home_has_c
   return config::FindNonEmpty(environment, "XDG_CACHE_HOME").value_or(home + "/.cache") + "/ccache";
 }
 
+void SetMounts(Container& container, std::vector<Mount> mounts) {
+  container.mounts = std::move(mounts);
+  if (container.engine == Engine::kBubblewrap)
+    container.parts = PartsOfRoot(container.image, container.mounts);
+}
+
 void ShareCcache(Container& container, const config::Environment& environment) {
   const std::string home = config::Find(environment, "HOME").value_or("");
   const std::string folder = CcacheFolder(environment, sys::IsDirectory(home + "/.ccache"));
   if (!folder.starts_with('/') || !sys::MakeDirectories(folder)) return;
-  container.mounts.push_back({.path = folder, .writable = true});
+  auto mounts = container.mounts;
+  mounts.push_back({.path = folder, .writable = true});
+  SetMounts(container, std::move(mounts));
   container.environment.push_back("CCACHE_DIR=" + folder);
 }
 

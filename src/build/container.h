@@ -37,7 +37,7 @@ struct Container {
   std::string image;    ///< An image's name for podman; a root folder for bubblewrap.
   /// Of a root folder: each is bound by itself, as mount points must be made beside them (PartsOfRoot).
   std::vector<Part> parts{};
-  std::vector<Mount> mounts{};
+  std::vector<Mount> mounts{};             ///< By SetMounts().
   std::vector<std::string> environment{};  ///< "NAME=value" for every command, besides its own.
   bool rootless = true;                    ///< The caller is not root, and its uid is kept inside.
   /// The container that `kiln container up` keeps running; empty: a fresh one for each command (podman).
@@ -57,6 +57,9 @@ bool GoesInside(std::string_view name);
 /// Pure. Where ccache keeps what it knows. Source: ccache(1), cache_dir; `home_has_ccache` is whether there
 /// is a ~/.ccache, as of old.
 std::string CcacheFolder(const config::Environment& environment, bool home_has_ccache);
+
+/// What the container sees of the host; with it goes what of a root folder is bound beside them.
+void SetMounts(Container& container, std::vector<Mount> mounts);
 
 /// Lets ccache inside use the one folder, made when it is not there, unless that fails.
 void ShareCcache(Container& container, const config::Environment& environment);

@@ -54,6 +54,28 @@ TEST(ContainerTest, ARootFolderLeavesRoomForMounts) {
             (Parts{{"bin", "usr/bin"}, {"usr/bin"}, {"usr/src/other"}}));
 }
 
+TEST(ContainerTest, WhatIsBoundFollowsFromTheMounts) {
+  const auto root = *sys::TempDir::Create("/tmp", "kiln-root");
+  for (const char* name : {"usr/src/other", "home/them", "var/cache"})
+    ASSERT_TRUE(sys::MakeDirectories(sys::JoinPath(root.path(), name)));
+  const std::string ccache = sys::JoinPath(root.path(), "ccache");
+  using Parts = std::vector<Container::Part>;
+  Container container{.engine = Engine::kBubblewrap, .image = root.path()};
+  SetMounts(container, {{.path = "/usr/src/linux"}});
+  EXPECT_EQ(container.parts, (Parts{{"home"}, {"usr/src/other"}, {"var"}}));
+  SetMounts(container, {{.path = "/var/cache", .writable = true}});
+  EXPECT_EQ(container.mounts, (std::vector<Mount>{{"/var/cache", true}}));
+  EXPECT_EQ(container.parts, (Parts{{"home"}, {"usr"}}));
+  ShareCcache(container, {{"CCACHE_DIR", ccache}});
+  EXPECT_EQ(container.mounts, (std::vector<Mount>{{"/var/cache", true}, {ccache, true}}));
+  EXPECT_EQ(container.parts, PartsOfRoot(root.path(), container.mounts));
+
+  container = {.engine = Engine::kPodman, .image = "gcc:13"};
+  SetMounts(container, {{.path = "/usr/src/linux"}});
+  EXPECT_EQ(container.mounts, (std::vector<Mount>{{"/usr/src/linux"}}));
+  EXPECT_EQ(container.parts, Parts());
+}
+
 TEST(ContainerTest, CcacheIsWhereItSays) {
   EXPECT_EQ(CcacheFolder({{"HOME", "/home/me"}}, false), "/home/me/.cache/ccache");
   EXPECT_EQ(CcacheFolder({{"HOME", "/home/me"}}, true), "/home/me/.ccache");

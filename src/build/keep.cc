@@ -16,7 +16,6 @@ namespace {
 constexpr std::string_view kAnswerKind = "kernel-request";
 constexpr std::string_view kCommitKind = "commit";
 constexpr size_t kMaxSteps = 64;
-constexpr size_t kHashSize = 32;
 
 std::string CommitKey(const std::string& commit) {
   return store::Hasher().Add("commit", commit).Add("rules", kListingRules).Hex();
@@ -75,19 +74,13 @@ Result<> RememberAnswer(store::Cache& cache, const std::string& request_key, con
 }
 
 std::optional<std::string> KnownCommit(store::Cache& cache, const std::string& commit) {
-  const auto entry = cache.Find(kCommitKind, CommitKey(commit));
-  if (!entry || !*entry) return std::nullopt;
-  auto hash = sys::ReadFile((*entry)->PathOf("hash"), kHashSize);
-  if (!hash || hash->size() != kHashSize || !IsHex(*hash)) return std::nullopt;
-  return *std::move(hash);
+  return cache.FindHash(kCommitKind, CommitKey(commit));
 }
 
 void RememberCommit(store::Cache& cache, const std::string& commit, const std::string& hash) {
   if (KnownCommit(cache, commit) == hash) return;
   (void)cache.Remove(kCommitKind, CommitKey(commit));
-  (void)cache.Get(kCommitKind, CommitKey(commit), [&](const std::string& folder) {
-    return sys::WriteFileAtomic(sys::JoinPath(folder, "hash"), hash);
-  });
+  (void)cache.GetHash(kCommitKind, CommitKey(commit), [&]() -> Result<std::string> { return hash; });
 }
 
 size_t LearntSteps(const std::string& path, std::string_view config_hash) {

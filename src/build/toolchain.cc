@@ -69,12 +69,7 @@ class Questions {
       for (const auto& path : paths) bytes += KILN_TRY(sys::ReadFile(path, kMaxPrograms));
       return HashOfBytes(bytes);
     };
-    if (cache == nullptr) return read();
-    const auto entry = cache->Get("toolchain", key.Hex(), [&](const std::string& folder) -> Result<> {
-      return sys::WriteFileAtomic(sys::JoinPath(folder, "hash"), KILN_TRY(read()));
-    });
-    auto known = entry ? sys::ReadFile(entry->PathOf("hash"), 64) : entry.error();
-    return known ? known : read();  // A cache that can't be written is no reason to fail.
+    return cache == nullptr ? read() : cache->GetHash("toolchain", key.Hex(), read);
   }
 
  private:

@@ -39,10 +39,8 @@ Result<build::Container> Choose(const Context& context, const Place& place, cons
   auto container = KILN_TRY(build::ChooseContainer(image, build::LookAtContainerHost(image, path, spawner)));
   const std::string folders = sys::JoinPath(context.paths.cache, "build-folder");
   KILN_TRY(sys::MakeDirectories(folders, 0700));
-  container.mounts = {{.path = place.tree, .writable = false}, {.path = folders, .writable = true}};
+  build::SetMounts(container, {{.path = place.tree, .writable = false}, {.path = folders, .writable = true}});
   build::ShareCcache(container, context.environment);
-  if (container.engine == build::Engine::kBubblewrap)
-    container.parts = build::PartsOfRoot(container.image, container.mounts);
   return container;
 }
 

@@ -251,12 +251,14 @@ Result<int> KconfigMinCommand(Context& context, const Parsed& parsed) {
     const auto plan = KILN_TRY(LoadPlanOf(context, parsed.Last("--profile"), scene));
     base_text = KILN_TRY(configurator.Resolve(plan.plan.base, plan.base_text, plan.FragmentText()));
     base = {.kind = kconfig::Base::Kind::kFile};
-  } else if (base.kind == kconfig::Base::Kind::kFile) {
-    base_text =
-        KILN_TRY(sys::ReadFile(base.file, kconfig::kMaxConfigBytes), "reading the base configuration");
   } else if (base.kind == kconfig::Base::Kind::kDistribution) {
     return Error(ErrorCode::kInvalidArgument, "--base distribution: name the file")
         .Hint("--base /boot/config-…");
+  } else {
+    const kconfig::ProfilePlan only_base{.profiles = {}, .base = base};
+    base_text = KILN_TRY(kconfig::LoadPlan(only_base, kconfig::SystemFiles(),
+                                           {.source = scene.source, .srcarch = scene.arch.srcarch}))
+                    .base_text;
   }
   const kconfig::Model model = KILN_TRY(scene.ReadModel());
   auto result = kconfig::MinimalFragment(model, configurator, base, base_text, scene.config);

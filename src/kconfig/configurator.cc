@@ -66,7 +66,8 @@ Result<std::string> MakeConfigurator::Resolve(const Base& base, const std::strin
   const sys::TempDir folder = KILN_TRY(sys::TempDir::Create(target_.output, ".kiln-config"));
   const std::string config = sys::JoinPath(folder.path(), "config");
   const std::string fragment_file = sys::JoinPath(folder.path(), "fragment");
-  KILN_TRY(sys::WriteFileAtomic(fragment_file, fragment));
+  const bool is_nothing = base.kind == Base::Kind::kNothing;
+  KILN_TRY(sys::WriteFileAtomic(fragment_file, is_nothing ? base_text + fragment : fragment));
   if (base.kind == Base::Kind::kFile || base.kind == Base::Kind::kDistribution)
     KILN_TRY(sys::WriteFileAtomic(config, base_text + "\n" + fragment));
   const auto steps = ConfigSteps(target_, base, config, fragment_file);

@@ -15,7 +15,7 @@ namespace kiln::kconfig {
 class Configurator {
  public:
   virtual ~Configurator() = default;
-  /// The text of the final .config: `base` (with `base_text` for one of a file) with `fragment` on top.
+  /// The text of the final .config: `base` (with its LoadedPlan::base_text) with `fragment` on top.
   virtual Result<std::string> Resolve(const Base& base, const std::string& base_text,
                                       const std::string& fragment) = 0;
 };

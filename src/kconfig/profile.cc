@@ -149,23 +149,7 @@ class Loader {
  private:
   Result<> ReadBase() {
     Base& base = loaded_.plan.base;
-    if (base.kind == Base::Kind::kNothing) {
-      for (const std::string& target : base.targets) {
-        KILN_TRY(NeedTree("base " + target));
-        bool any = false;
-        for (const std::string& folder :
-             {std::string("kernel/configs"), fmt::format("arch/{}/configs", context_.srcarch)}) {
-          const std::string path = fmt::format("{}/{}/{}", context_.source, folder, target);
-          if (!files_.IsFile(path)) continue;
-          any = true;
-          KILN_TRY(ReadPath(path, fmt::format("{}/{}", folder, target)));
-        }
-        if (!any)
-          return MakeError(ErrorCode::kNotFound, "{} has no {} for {}", Printable(context_.source),
-                           Printable(target), context_.srcarch);
-      }
-      return {};
-    }
+    if (base.kind == Base::Kind::kNothing) return ReadTreesBase(base);
     if (base.kind == Base::Kind::kDistribution) base.file = KILN_TRY(DistributionConfig());
     if (base.file.empty()) return {};
     auto text = files_.Read(base.file, kMaxConfigBytes);
@@ -173,6 +157,26 @@ class Loader {
     if (const auto config = DotConfig::Parse(*text); !config)
       return MakeError(ErrorCode::kInvalidArgument, "{}: {}", Printable(base.file), config.error().Text());
     loaded_.base_text = *std::move(text);
+    return {};
+  }
+
+  // As make puts them together. Nobody asked for what is in them, so it is no fragment of the plan.
+  Result<> ReadTreesBase(const Base& base) {
+    for (const std::string& target : base.targets) {
+      KILN_TRY(NeedTree("base " + target));
+      bool any = false;
+      for (const std::string& folder :
+           {std::string("kernel/configs"), fmt::format("arch/{}/configs", context_.srcarch)}) {
+        const std::string path = fmt::format("{}/{}/{}", context_.source, folder, target);
+        if (!files_.IsFile(path)) continue;
+        any = true;
+        loaded_.base_text +=
+            KILN_TRY(files_.Read(path, kMaxConfigBytes), "reading the base configuration") + "\n";
+      }
+      if (!any)
+        return MakeError(ErrorCode::kNotFound, "{} has no {} for {}", Printable(context_.source),
+                         Printable(target), context_.srcarch);
+    }
     return {};
   }
 

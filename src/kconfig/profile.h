@@ -85,7 +85,9 @@ std::vector<std::string> SplitStack(std::span<const std::string> options);
 /// A plan with everything read, for one tree.
 struct LoadedPlan {
   ProfilePlan plan;
-  std::string base_text;            ///< Of kDistribution and kFile: that .config; plan.base.file says which.
+  /// Of kDistribution and kFile: that .config; plan.base.file says which. Of kNothing: the tree's fragments
+  /// that go first, which are no requests.
+  std::string base_text;
   std::vector<Fragment> fragments;  ///< Read, in order.
   std::vector<Request> requests;    ///< Merge(fragments).
   std::vector<std::string> notes;   ///< The plan's and more: lines that set nothing, overridden values.

@@ -131,10 +131,20 @@ TEST(LoadPlan, FindsTheDistributionsConfig) {
 TEST(LoadPlan, TinyBeginsWithTheTreesOwn) {
   const auto plan = LoadPlan(Resolve({"tiny"}), Tree(), {.source = "/t"});
   ASSERT_TRUE(plan) << plan.error().Text();
-  EXPECT_EQ(plan->fragments[0].name, "kernel/configs/tiny-base.config");
-  EXPECT_EQ(plan->fragments[2].name, "arch/x86/configs/tiny.config");
+  EXPECT_EQ(plan->base_text, "CONFIG_EMBEDDED=y\n\nCONFIG_KERNEL_XZ=y\n\nCONFIG_NOHIGHMEM=y\n\n");
   const auto arm = LoadPlan(Resolve({"tiny"}), Tree(), {.source = "/t", .srcarch = "arm64"});
-  EXPECT_EQ(arm->fragments[2].name, "profile tiny");
+  EXPECT_EQ(arm->base_text, "CONFIG_EMBEDDED=y\n\nCONFIG_KERNEL_XZ=y\n\n");
+  EXPECT_EQ(LoadPlan(Resolve({"tiny"}), Tree(), {}).error().code(), ErrorCode::kNotFound);
+}
+
+TEST(LoadPlan, WhatTheTreesBaseSetsIsNobodysRequest) {
+  const auto plan = LoadPlan(Resolve({"tiny"}), Tree(), {.source = "/t"});
+  ASSERT_TRUE(plan) << plan.error().Text();
+  EXPECT_EQ(plan->fragments[0].name, "profile tiny");
+  for (const Request& request : plan->requests) {
+    EXPECT_TRUE(request.origin.name.starts_with("profile tiny")) << request.origin.Text();
+    EXPECT_TRUE(request.overridden.empty()) << request.symbol;
+  }
 }
 
 TEST(Glob, Patterns) {

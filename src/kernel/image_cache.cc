@@ -120,19 +120,7 @@ Result<std::string> ImageCache::HashOf(const std::string& path) {
     return hasher.Hex();
   };
   if (!enabled_ || !OldEnough(file.identity())) return hash();
-  std::optional<Result<std::string>> fresh;
-  const auto entry =
-      cache_.Get("file-hash", IdentityKey(path, file.identity()), [&](const std::string& folder) -> Result<> {
-        fresh = hash();
-        if (!*fresh) return fresh->error();
-        return sys::WriteFileAtomic(sys::JoinPath(folder, "hash"), **fresh);
-      });
-  if (fresh) return std::move(*fresh);  // The file's own error, or its hash whether it could be kept or not.
-  if (entry) {
-    auto known = sys::ReadFile(entry->PathOf("hash"), 64);
-    if (known && known->size() == 32) return std::move(*known);
-  }
-  return hash();
+  return cache_.GetHash("file-hash", IdentityKey(path, file.identity()), hash);
 }
 
 Result<InspectedImage> ImageCache::Inspect(const std::string& path) {

@@ -1,10 +1,8 @@
 #include "run/plan.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <set>
 #include <thread>
 
 #include "base/strings.h"
@@ -16,7 +14,9 @@
 #include "machine/tsc.h"
 #include "rootfs/disk_image.h"
 #include "rootfs/initramfs.h"
+#include "run/devices.h"
 #include "run/guest_user.h"
+#include "run/initramfs.h"
 #include "run/setup.h"
 #include "store/hasher.h"
 #include "sys/files.h"
@@ -176,7 +176,7 @@ class Planner {
       }
       machine.network = {.kind = machine::Network::Kind::kUser, .restricted = !request_.net_open};
       for (const auto& forward : request_.forwards)
-        machine.network.forwards.push_back(KILN_TRY(Forward(forward)));
+        machine.network.forwards.push_back(KILN_TRY(ParseForward(forward)));
       plan_.set_up_network = true;
     }
     machine.extra_qemu_arguments = request_.qemu_arguments;
@@ -211,46 +211,6 @@ class Planner {
         return Transport::kVsock;
     }
     KILN_CHECK(false);
-  }
-
-  static Result<machine::Disk> AttachDisk(const DiskRequest& disk) {
-    const auto identity = sys::Identify(disk.path);
-    if (!identity) return Error(identity.error()).Context("disk");
-    machine::Disk attached{.path = disk.path, .format = disk.format, .read_only = disk.read_only};
-    attached.is_device = sys::IsBlockDevice(disk.path);
-    if (!attached.format.empty()) return attached;
-    attached.format = "raw";
-    for (const std::string_view format : {"qcow2", "vmdk", "vdi", "vhdx"}) {
-      if (disk.path.ends_with(fmt::format(".{}", format))) attached.format = format;
-    }
-    return attached;
-  }
-
-  // As the kernel counts: vda to vdz, vdaa …
-  static std::string DiskName(size_t index) {
-    std::string letters;
-    for (size_t rest = index + 1; rest > 0; rest = (rest - 1) / 26)
-      letters.insert(letters.begin(), static_cast<char>('a' + (rest - 1) % 26));
-    return "/dev/vd" + letters;
-  }
-
-  static Result<machine::PortForward> Forward(std::string_view text) {
-    machine::PortForward forward;
-    std::string_view rest = text;
-    if (ConsumePrefix(rest, "udp:"))
-      forward.protocol = machine::PortForward::Protocol::kUdp;
-    else
-      ConsumePrefix(rest, "tcp:");
-    const auto ports = Split(rest, ':');
-    const auto host = ParseUnsigned(ports[0]);
-    const auto guest = ParseUnsigned(ports.back());
-    if (ports.size() != 2 || !host || !guest || *host > 65535 || *guest == 0 || *guest > 65535) {
-      return MakeError(ErrorCode::kInvalidArgument, "the forward \"{}\" is not [tcp:|udp:]HOSTPORT:GUESTPORT",
-                       Printable(text));
-    }
-    forward.host_port = static_cast<uint16_t>(*host);
-    forward.guest_port = static_cast<uint16_t>(*guest);
-    return forward;
   }
 
   static unsigned HostCpus() { return std::max(1U, std::thread::hardware_concurrency()); }
@@ -397,31 +357,6 @@ class Planner {
 
   // ── initramfs ──
 
-  // The link's modules come first, so that the agent can report while the others load.
-  Result<std::pair<std::vector<kernel::ModuleFile>, std::vector<kernel::ModuleFile>>> ChooseModules() {
-    std::vector<kernel::ModuleFile> ready;
-    std::vector<kernel::ModuleFile> later;
-    if (!modules_) {
-      if (request_.modules.empty()) return std::pair(ready, later);
-      return MakeError(ErrorCode::kNotFound, "the kernel {} has no modules folder, so {} can't be loaded",
-                       plan_.kernel.image, request_.modules[0]);
-    }
-    std::vector<std::string> link = abilities_.link_modules;
-    if (IsVsock()) link.insert(link.end(), abilities_.vsock_modules.begin(), abilities_.vsock_modules.end());
-    ready = KILN_TRY(kernel::PlanModules(*modules_, link)).load;
-    const auto rest = KILN_TRY(kernel::PlanModules(*modules_, LaterModules()));
-    for (const auto& missing : rest.missing) {
-      if (std::ranges::find(request_.modules, missing) == request_.modules.end()) continue;
-      return MakeError(ErrorCode::kNotFound, "the kernel {} has no module {}", plan_.kernel.release, missing);
-    }
-    std::set<std::string> have;
-    for (const auto& file : ready) have.insert(file.name);
-    for (const auto& file : rest.load) {
-      if (have.insert(file.name).second) later.push_back(file);
-    }
-    return std::pair(std::move(ready), std::move(later));
-  }
-
   // Only what this machine has a use for: every module costs boot time.
   std::vector<std::string> LaterModules() const {
     std::vector<std::string> wanted;
@@ -433,60 +368,23 @@ class Planner {
     if (plan_.set_up_network) add(abilities_.network_modules);
     if (!plan_.machine.disks.empty()) add({"virtio_blk"});
     if (root_kind_ == rootfs::RootKind::kDisk) add({file_system_});
-    add(request_.modules);
     return wanted;
   }
 
   Result<> MakeInitramfs(const std::string& script) {
-    const std::string executable = KILN_TRY(sys::ReadLink("/proc/self/exe"));
-    const std::string agent =
-        KILN_TRY(rootfs::FindAgent(executable, config::Find(world_.environment, "KILN_AGENT").value_or("")));
-    const auto [ready, later] = KILN_TRY(ChooseModules());
-    std::string busybox;
-    if (root_kind_ == rootfs::RootKind::kInitramfs) {
-      const auto path = config::Find(world_.environment, "PATH").value_or("/usr/bin:/bin");
-      busybox = sys::FindProgram("busybox", path).value_or("");
-    }
-
-    store::Hasher hasher;
-    hasher.Add("format", "initramfs 1");
-    KILN_TRY(hasher.AddIdentity("agent", agent));
-    for (const auto& module : ready) KILN_TRY(hasher.AddIdentity("ready", module.path));
-    for (const auto& module : later) KILN_TRY(hasher.AddIdentity("later", module.path));
-    if (!busybox.empty()) KILN_TRY(hasher.AddIdentity("busybox", busybox));
-    hasher.Add("own commands", root_kind_ == rootfs::RootKind::kInitramfs ? 1 : 0);
-    hasher.Add("script", script);
-    const auto make = [&](const std::string& folder) {
-      return WriteInitramfs(folder, agent, ready, later, busybox, script);
-    };
-    auto entry = std::make_shared<store::CacheEntry>(
-        KILN_TRY(cache_.Get("initramfs", hasher.Hex(), make), "the initramfs"));
+    std::vector<std::string> link = abilities_.link_modules;
+    if (IsVsock()) link.insert(link.end(), abilities_.vsock_modules.begin(), abilities_.vsock_modules.end());
+    const InitramfsRequest wanted{.kernel = plan_.kernel,
+                                  .modules = modules_ ? &*modules_ : nullptr,
+                                  .link_modules = std::move(link),
+                                  .later_modules = LaterModules(),
+                                  .asked_modules = request_.modules,
+                                  .is_root = root_kind_ == rootfs::RootKind::kInitramfs,
+                                  .script = script};
+    auto entry = std::make_shared<store::CacheEntry>(KILN_TRY(FindInitramfs(wanted, world_, cache_)));
     plan_.machine.initrd_path = entry->PathOf("initramfs.cpio");
     plan_.held.push_back(std::move(entry));
     return {};
-  }
-
-  Result<> WriteInitramfs(const std::string& folder, const std::string& agent,
-                          const std::vector<kernel::ModuleFile>& ready,
-                          const std::vector<kernel::ModuleFile>& later, const std::string& busybox,
-                          const std::string& script) {
-    rootfs::InitramfsInputs inputs{
-        .agent = KILN_TRY(sys::ReadFile(agent)),
-        .own_commands = root_kind_ == rootfs::RootKind::kInitramfs && busybox.empty(),
-        .script = script};
-    for (const auto& module : ready)
-      inputs.ready_modules.push_back({module.name, KILN_TRY(kernel::ReadModule(module.path))});
-    for (const auto& module : later)
-      inputs.later_modules.push_back({module.name, KILN_TRY(kernel::ReadModule(module.path))});
-    if (!busybox.empty()) {
-      inputs.busybox = KILN_TRY(sys::ReadFile(busybox));
-      const auto list =
-          KILN_TRY(world_.spawner.Run({.argv = {busybox, "--list"}}), "ask {} for its commands", busybox);
-      for (const auto name : SplitLines(list.output)) inputs.applets.emplace_back(Trim(name));
-    }
-    const auto archive = KILN_TRY(rootfs::MakeInitramfs(inputs));
-    const sys::Fd file = KILN_TRY(sys::Open(folder + "/initramfs.cpio", O_WRONLY | O_CREAT | O_EXCL, 0600));
-    return archive.WriteTo(file.get());
   }
 
   Result<> CommandLine(std::vector<std::string> ours) {

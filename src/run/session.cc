@@ -1,6 +1,5 @@
 #include "run/session.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -10,10 +9,11 @@
 #include "console/reader.h"
 #include "run/console_log.h"
 #include "run/crash_watch.h"
+#include "run/hang_watch.h"
 #include "run/host_streams.h"
 #include "run/judge.h"
-#include "run/pool_client.h"
 #include "run/setup.h"
+#include "run/start_machine.h"
 #include "vm/freeze.h"
 #include "vm/guest_command.h"
 #include "vm/plug.h"
@@ -28,7 +28,6 @@ using std::chrono::seconds;
 constexpr uint32_t kWindow = 1 << 20;
 /// After a panic the kernel needs this long at most to print the rest and reset.
 constexpr Duration kPanicGrace = seconds(3);
-constexpr Duration kPingEvery = seconds(5);
 constexpr Duration kQuitGrace = seconds(10);
 
 uint64_t RandomNumber() {
@@ -102,44 +101,16 @@ class Session final : public console::RecordSink {
   // ── template and clone ──
 
   Result<> StartQemu() {
-    if (use_.pooled) return AdoptQemu();
-    machine::Machine machine = plan_.machine;
-    std::vector<std::pair<int, int>> inherited;
-    sys::Fd state;
-    if (use_.clone) {
-      machine = CloneMachine(plan_, *use_.clone);
-      state = KILN_TRY(sys::Open(use_.clone->entry.PathOf("state"), O_RDONLY));
-      inherited.emplace_back(machine.incoming_fd, state.get());
-    }
-    // What is frozen has no disks; they come when it is awake.
-    if ((use_.clone || use_.draft) && !use_.disks_built_in) to_plug_ = std::exchange(machine.disks, {});
-    if (use_.draft || use_.checkpoint) {
-      constexpr int kMemoryFd = vm::kFirstInheritedFd + 1;
-      live_memory_ = KILN_TRY(vm::CreateLiveMemory(machine.memory_bytes));
-      if (use_.clone) {
-        const sys::Fd ram = KILN_TRY(sys::Open(machine.memory.file, O_RDONLY));
-        KILN_TRY(vm::CopySparse(ram.get(), live_memory_.get()));
-      }
-      machine.memory = {.file = fmt::format("/proc/self/fd/{}", kMemoryFd), .share = true};
-      inherited.emplace_back(kMemoryFd, live_memory_.get());
-    }
-    qemu_ = KILN_TRY(vm::QemuProcess::Start(world_.loop, world_.spawner, plan_.qemu, machine, plan_.features,
-                                            QemuEvents(), inherited));
+    auto started = KILN_TRY(StartMachine(plan_, world_, use_, QemuEvents()));
+    qemu_ = std::move(started.qemu);
+    live_memory_ = std::move(started.live_memory);
+    to_plug_ = std::move(started.to_plug);
     return {};
   }
 
   vm::QemuProcess::Events QemuEvents() {
     return {.console = [this](std::string_view bytes) { OnConsole(bytes); },
             .ended = [this](const vm::QemuEnd& end) { OnQemuEnd(end); }};
-  }
-
-  // It stands still until it is told to go on.
-  Result<> AdoptQemu() {
-    qemu_ = KILN_TRY(vm::QemuProcess::Adopt(world_.loop, std::move(use_.pooled->channels),
-                                            std::move(use_.pooled->keeper), std::move(use_.pooled->argv),
-                                            QemuEvents()));
-    qemu_->qmp().Execute("cont");
-    return {};
   }
 
   // The first words to the agent wait in the channel until the machine runs.
@@ -305,8 +276,8 @@ class Session final : public console::RecordSink {
                                                  FormatDuration(*plan_.command_limit))});
       });
     }
-    heard_ = link_->bytes_received();
-    SchedulePing();
+    hang_watch_.emplace(world_.loop, world_.clock, *link_, plan_.hang_limit,
+                        [this](Duration silence) { OnHang(silence); });
   }
 
   void OnOutput(uint8_t stream, std::string_view bytes) {
@@ -314,22 +285,10 @@ class Session final : public console::RecordSink {
     streams_->Output(stream, bytes);
   }
 
-  // The guest hangs when it answers nothing for a whole limit, although it was asked; a guest that is busy
-  // with output still speaks.
-  void SchedulePing() {
-    ping_timer_ = world_.loop.After(std::min(kPingEvery, plan_.hang_limit / 2), [this] {
-      const TimePoint now = world_.clock.Now();
-      if (link_->bytes_received() != heard_ || !asked_at_) {
-        heard_ = link_->bytes_received();
-        asked_at_ = now;
-        link_->Ping([this] { asked_at_.reset(); });
-      } else if (now - *asked_at_ > plan_.hang_limit) {
-        return Conclude({Verdict::kHang,
-                         fmt::format("the guest has not answered for {}; the last console line was \"{}\"",
-                                     FormatDuration(now - *asked_at_), log_.LastLine())});
-      }
-      SchedulePing();
-    });
+  void OnHang(Duration silence) {
+    Conclude(
+        {Verdict::kHang, fmt::format("the guest has not answered for {}; the last console line was \"{}\"",
+                                     FormatDuration(silence), log_.LastLine())});
   }
 
   void OnExited(const wire::Exited& exited) {
@@ -450,6 +409,7 @@ class Session final : public console::RecordSink {
     JudgeSplats();
     if (streams_ && result_.verdict != Verdict::kInterrupted) streams_->Drain();
     boot_timer_.Reset();
+    hang_watch_.reset();
     command_.reset();
     link_.reset();
     qemu_.reset();
@@ -502,18 +462,16 @@ class Session final : public console::RecordSink {
   std::unique_ptr<vm::QemuProcess> qemu_;
   std::unique_ptr<vm::AgentLink> link_;
   std::unique_ptr<vm::GuestCommand> command_;
+  std::optional<HangWatch> hang_watch_;
   std::vector<sys::Loop::Handle> signals_;
   sys::Loop::Handle boot_timer_;
   sys::Loop::Handle command_timer_;
-  sys::Loop::Handle ping_timer_;
   sys::Loop::Handle panic_timer_;
   sys::Loop::Handle lost_timer_;
 
   bool orderly_end_ = false;
   bool panicked_ = false;
   bool signalled_ = false;
-  uint64_t heard_ = 0;
-  std::optional<TimePoint> asked_at_;
   std::optional<wire::Exited> exited_;
   std::optional<Error> setup_error_;
   std::optional<Error> link_error_;

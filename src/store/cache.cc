@@ -19,6 +19,8 @@ constexpr std::string_view kManifest = ".entry";
 constexpr std::string_view kMaking = ".making.";
 constexpr std::string_view kGone = ".gone.";
 constexpr std::string_view kLock = ".lock.";
+constexpr std::string_view kHash = "hash";
+constexpr size_t kHashSize = 32;
 constexpr int kSchema = 1;
 // Enough to notice a power cut; an entry with more files than this is a tree, and costs more to check than it
 // is worth.
@@ -83,6 +85,14 @@ bool IsWhole(const std::string& folder) {
          });
 }
 
+bool IsHash(std::string_view text) { return text.size() == kHashSize && IsHex(text); }
+
+std::optional<std::string> HashIn(const CacheEntry& entry) {
+  auto text = sys::ReadFile(entry.PathOf(kHash), kHashSize);
+  if (!text || !IsHash(*text)) return std::nullopt;
+  return *std::move(text);
+}
+
 }  // namespace
 
 Result<std::optional<CacheEntry>> Cache::Find(std::string_view kind, std::string_view key) {
@@ -128,6 +138,28 @@ Result<CacheEntry> Cache::Get(std::string_view kind, std::string_view key, const
     KILN_TRY(make(draft.path()));
     return Commit(std::move(draft));
   }
+}
+
+std::optional<std::string> Cache::FindHash(std::string_view kind, std::string_view key) {
+  const auto entry = Find(kind, key);
+  return entry && *entry ? HashIn(**entry) : std::nullopt;
+}
+
+Result<std::string> Cache::GetHash(std::string_view kind, std::string_view key,
+                                   const std::function<Result<std::string>()>& make) {
+  std::optional<Result<std::string>> made;
+  const auto entry = Get(kind, key, [&](const std::string& folder) -> Result<> {
+    made = make();
+    if (!*made) return made->error();
+    KILN_CHECK(IsHash(**made), "the hash of {}/{} is \"{}\"", kind, key, **made);
+    return sys::WriteFileAtomic(sys::JoinPath(folder, kHash), **made);
+  });
+  if (made) return *std::move(made);  // Its own error, or the hash whether it could be kept or not.
+  if (entry) {
+    if (auto known = HashIn(*entry)) return *std::move(known);
+    (void)Remove(kind, key);  // Damaged: it is kept anew the next time.
+  }
+  return make();
 }
 
 Result<std::optional<CacheDraft>> Cache::TryBegin(std::string_view kind, std::string_view key) {

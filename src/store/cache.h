@@ -90,6 +90,13 @@ class Cache {
   Result<std::optional<CacheEntry>> Find(std::string_view kind, std::string_view key);
   /// The entry, made by `make` when it is not there. When that fails nothing is left.
   Result<CacheEntry> Get(std::string_view kind, std::string_view key, const Maker& make);
+  /// A hash (as Hasher::Hex() gives it) that is an entry by itself, so that what it stands for need not be
+  /// read again. Nothing when it is not there, can't be read or is no hash.
+  std::optional<std::string> FindHash(std::string_view kind, std::string_view key);
+  /// That hash, made by `make` when it is not there. A cache that can't be used is no reason to fail: the
+  /// only error is that of `make`.
+  Result<std::string> GetHash(std::string_view kind, std::string_view key,
+                              const std::function<Result<std::string>()>& make);
   /// Begins to make an entry that is known to be missing, for whom it takes long. Nothing when somebody else
   /// is making it, or has by now.
   Result<std::optional<CacheDraft>> TryBegin(std::string_view kind, std::string_view key);

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "store/cache.h"
+#include "in_processes.h"
 #include "store/hasher.h"
 #include "store/index.h"
 #include "store/runs.h"
@@ -33,7 +33,6 @@ class StoreTest : public ::testing::Test {
     ASSERT_TRUE(sys::MakeDirectories(temporary_).has_value());
   }
   RunStore Store() { return RunStore(state_, temporary_, clock_, log_); }
-  Cache MakeCache() { return Cache(dir_->path() + "/cache", clock_, log_); }
   RunSummary Started(std::vector<std::string> command) {
     return {.started = clock_.WallNow(), .command = std::move(command), .directory = "/w", .kernel = "6.1.0"};
   }
@@ -57,22 +56,6 @@ class StoreTest : public ::testing::Test {
     std::vector<std::string> ids;
     for (const auto& run : runs) ids.push_back(run.id);
     return ids;
-  }
-  // Runs `work` in `count` processes at once and gives how many said true.
-  static int InProcesses(int count, const std::function<bool(int)>& work) {
-    std::vector<pid_t> children;
-    for (int i = 0; i < count; ++i) {
-      const pid_t child = ::fork();
-      if (child == 0) ::_exit(work(i) ? 0 : 1);
-      children.push_back(child);
-    }
-    int good = 0;
-    for (const pid_t child : children) {
-      int status = 0;
-      ::waitpid(child, &status, 0);
-      if (WIFEXITED(status) && WEXITSTATUS(status) == 0) ++good;
-    }
-    return good;
   }
 
   FakeClock clock_;
@@ -310,7 +293,7 @@ TEST_F(StoreTest, AStateFolderThatCannotBeWrittenDoesNotStopARun) {
 }
 
 TEST_F(StoreTest, SixteenProcessesMakeListAndPruneAtOnce) {
-  const int good = InProcesses(16, [&](int i) {
+  const int good = testing_support::InProcesses(16, [&](int i) {
     NullLog quiet;
     RunStore store(state_, temporary_, clock_, quiet);
     for (int round = 0; round < 4; ++round) {
@@ -364,133 +347,6 @@ TEST_F(StoreTest, HasherReadsFiles) {
   ASSERT_TRUE(c.AddFile("kernel", path).has_value());
   EXPECT_NE(a.Hex(), c.Hex());
   EXPECT_FALSE(c.AddFile("kernel", dir_->path() + "/missing").has_value());
-}
-
-TEST_F(StoreTest, AnEntryIsMadeOnceAndFoundAgain) {
-  auto cache = MakeCache();
-  int made = 0;
-  const auto make = [&](const std::string& folder) -> Result<> {
-    ++made;
-    return WriteText(folder + "/vmlinux", "bytes");
-  };
-  EXPECT_FALSE(cache.Find("kernel", "k1")->has_value());
-  for (int i = 0; i < 3; ++i) {
-    const auto entry = cache.Get("kernel", "k1", make);
-    ASSERT_TRUE(entry.has_value()) << entry.error().Text();
-    EXPECT_EQ(*sys::ReadFile(entry->PathOf("vmlinux")), "bytes");
-  }
-  EXPECT_EQ(made, 1);
-  EXPECT_THAT(*sys::ListDirectory(cache.root() + "/kernel"), ElementsAre("k1"));
-  ASSERT_TRUE(cache.Remove("kernel", "k1").has_value());
-  EXPECT_FALSE(cache.Find("kernel", "k1")->has_value());
-  EXPECT_THAT(*sys::ListDirectory(cache.root() + "/kernel"), IsEmpty());
-}
-
-TEST_F(StoreTest, AFailedMakerLeavesNothing) {
-  auto cache = MakeCache();
-  const auto entry = cache.Get("kernel", "k1", [](const std::string& folder) -> Result<> {
-    (void)WriteText(folder + "/half", "x");
-    return ErrnoError(ENOSPC, "write the kernel");
-  });
-  ASSERT_FALSE(entry.has_value());
-  EXPECT_EQ(entry.error().code(), ErrorCode::kNoSpace);
-  EXPECT_THAT(*sys::ListDirectory(cache.root() + "/kernel"), IsEmpty());
-  ASSERT_TRUE(cache.Get("kernel", "k1", [](const std::string&) -> Result<> { return {}; }).has_value());
-}
-
-TEST_F(StoreTest, ADamagedEntryIsMadeAgain) {
-  auto cache = MakeCache();
-  const auto make = [&](const std::string& folder) { return WriteText(folder + "/f", "12345"); };
-  const std::string path = cache.Get("k", "a", make)->path();
-  ASSERT_EQ(::truncate((path + "/f").c_str(), 0), 0);
-  EXPECT_EQ(*sys::ReadFile(cache.Get("k", "a", make)->PathOf("f")), "12345");
-  ASSERT_TRUE(WriteText(path + "/.entry", "junk").has_value());
-  EXPECT_EQ(*sys::ReadFile(cache.Get("k", "a", make)->PathOf("f")), "12345");
-  ASSERT_TRUE(sys::RemoveTree(path + "/.entry").has_value());
-  EXPECT_EQ(*sys::ReadFile(cache.Get("k", "a", make)->PathOf("f")), "12345");
-  EXPECT_FALSE(log_.lines.empty());
-}
-
-TEST_F(StoreTest, TrimGoesByLastUseAndSparesWhatIsInUse) {
-  auto cache = MakeCache();
-  const auto make = [&](const std::string& folder) {
-    return WriteText(folder + "/f", std::string(100'000, 'x'));
-  };
-  for (const char* key : {"a", "b", "c", "d"}) {
-    ASSERT_TRUE(cache.Get("k", key, make).has_value());
-    clock_.Advance(std::chrono::seconds(10));
-  }
-  ASSERT_TRUE(cache.Find("k", "a")->has_value());  // Now the most recent.
-  const auto held = cache.Find("k", "b");
-  clock_.Advance(std::chrono::seconds(10));
-  const auto items = *cache.List();
-  ASSERT_EQ(items.size(), 4U);
-  EXPECT_EQ(items[0].key, "c");
-  EXPECT_GE(items[0].bytes, 100'000U);
-  const auto none = cache.Trim(10'000'000);
-  EXPECT_EQ(none->removed, 0U);
-  const auto report = cache.Trim(1);
-  ASSERT_TRUE(report.has_value());
-  EXPECT_EQ(report->removed, 3U);
-  EXPECT_EQ(report->in_use, 1U);
-  EXPECT_EQ(cache.List()->size(), 1U);
-  EXPECT_TRUE(sys::Exists((*held)->PathOf("f")));
-}
-
-TEST_F(StoreTest, TrimRemovesWhatKilledMakersLeft) {
-  auto cache = MakeCache();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    (void)cache.Get("k", "half", [](const std::string& folder) -> Result<> {
-      (void)WriteText(folder + "/half", "x");
-      ::_exit(0);
-    });
-  }
-  ::waitpid(child, nullptr, 0);
-  EXPECT_FALSE(cache.Find("k", "half")->has_value());
-  EXPECT_EQ(sys::ListDirectory(cache.root() + "/k")->size(), 2U) << "its place and its lock";
-  ASSERT_TRUE(cache.Trim(1'000'000).has_value());
-  EXPECT_THAT(*sys::ListDirectory(cache.root() + "/k"), IsEmpty());
-  EXPECT_TRUE(
-      cache.Get("k", "half", [](const std::string& f) { return WriteText(f + "/x", "y"); }).has_value());
-}
-
-TEST_F(StoreTest, SixteenProcessesShareOneEntryWhileAnotherTrims) {
-  const std::string tally = dir_->path() + "/tally";
-  ASSERT_TRUE(sys::MakeDirectories(tally).has_value());
-  const auto work = [&](int i) {
-    NullLog quiet;
-    Cache cache(dir_->path() + "/cache", clock_, quiet);
-    for (int round = 0; round < 10; ++round) {
-      if (i == 0) {
-        if (!cache.Trim(0)) return false;
-        continue;
-      }
-      const auto entry = cache.Get("k", "shared", [&](const std::string& folder) -> Result<> {
-        KILN_TRY(WriteText(fmt::format("{}/{}-{}", tally, i, round), ""));
-        KILN_TRY(WriteText(folder + "/a", "1"));
-        return WriteText(folder + "/b", "2");
-      });
-      if (!entry) return false;
-      // While we hold it, it is whole.
-      if (*sys::ReadFile(entry->PathOf("a")) != "1" || *sys::ReadFile(entry->PathOf("b")) != "2")
-        return false;
-    }
-    return true;
-  };
-  EXPECT_EQ(InProcesses(16, work), 16);
-  const size_t made = sys::ListDirectory(tally)->size();
-  EXPECT_GE(made, 1U);
-  EXPECT_LE(made, 11U) << "made again only after it was trimmed";
-}
-
-TEST_F(StoreTest, ACacheThatCannotBeWrittenSaysSo) {
-  ASSERT_TRUE(WriteText(dir_->path() + "/cache", "in the way").has_value());
-  auto cache = MakeCache();
-  const auto entry = cache.Get("k", "a", [](const std::string&) -> Result<> { return {}; });
-  ASSERT_FALSE(entry.has_value());
-  EXPECT_THAT(entry.error().Text(), HasSubstr("preparing the cache"));
-  EXPECT_THAT(entry.error().Text(), HasSubstr("/cache"));
 }
 
 }  // namespace
