@@ -1,7 +1,6 @@
 #include "build/builder.h"
 
 #include <sys/resource.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,8 +24,6 @@ namespace kiln::build {
 namespace {
 
 constexpr int kMaxRounds = 3;
-constexpr size_t kMaxMakefile = size_t{1} << 20;
-constexpr size_t kMaxListing = size_t{256} << 20;
 
 double CpuSeconds() {
   rusage usage{};
@@ -37,11 +34,6 @@ double CpuSeconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-std::string RunningRelease() {
-  utsname name{};
-  return ::uname(&name) == 0 ? name.release : "";
-}
-
 // One build: each step fills in what the next ones stand on.
 class Builder {
  public:
@@ -50,8 +42,9 @@ class Builder {
 
   Result<Outcome> Run() {
     KILN_TRY(FindTree());
-    plan_ = KILN_TRY(PlanOf(request_));
+    plan_ = KILN_TRY(ReadOutside(KILN_TRY(PlanOf(request_))));
     words_ = SortWords(request_.make);
+    KILN_TRY(CheckOptions(words_.options));
     KILN_TRY(CheckWords(plan_.make, request_.arch));
     KILN_TRY(CheckWords(words_.variables, request_.arch));
     KILN_TRY(FindToolchain());
@@ -139,17 +132,8 @@ class Builder {
   }
 
   Result<> ListFiles() {
-    if (listing_.files.empty()) {
-      const auto stored = sys::ReadFile(TreeFile("listing"), kMaxListing);
-      if (auto known = stored ? ParseListing(*stored) : std::nullopt) listing_ = *std::move(known);
-    }
-    const WallTime now = world_.clock.WallNow();
-    Listing fresh = KILN_TRY(ListTree(source_, &listing_, now));
-    if (fresh.read > 0 || fresh.files.size() != listing_.files.size()) {
-      KILN_TRY(sys::MakeDirectories(kernel::TreeFolder(world_.cache, source_), 0700));
-      KILN_TRY(sys::WriteFileAtomic(TreeFile("listing"), SerializeListing(fresh)));
-    }
-    listing_ = std::move(fresh);
+    listing_ =
+        KILN_TRY(ListTreeAgain(source_, TreeFile("listing"), std::move(listing_), world_.clock.WallNow()));
     return {};
   }
 
@@ -160,8 +144,8 @@ class Builder {
     std::vector<std::string> all = variables_;
     all.insert(all.end(), environment_variables_.begin(), environment_variables_.end());
     all_variables_ = std::move(all);
-    request_key_ = KILN_TRY(RequestKey(listing_.hash, plan_, distribution, toolchain_, request_.arch,
-                                       all_variables_, request_.strip_modules));
+    request_key_ = RequestKey(listing_.hash, plan_, distribution, toolchain_, request_.arch, all_variables_,
+                              request_.strip_modules);
     return {};
   }
 
@@ -189,6 +173,8 @@ class Builder {
     const auto text = sys::ReadFile(entry.PathOf("build.json"), size_t{4} << 20);
     auto info = text ? ParseInfo(*text) : Result<BuildInfo>(Error(ErrorCode::kCorrupt, "no record"));
     if (!info) return false;
+    const auto image = sys::Identify(entry.PathOf(info->image));
+    if (!image || image->size == 0) return false;  // Damaged: it is built again.
     outcome_.cached = true;
     outcome_.info = *std::move(info);
     outcome_.info.key = key;
@@ -258,25 +244,18 @@ class Builder {
     if (request_.jobs == 0 && !container_) setup_.jobserver = FindJobserver(world_.environment);
     advice_.jobs = setup_.jobs;
     setup_.ccache = request_.ccache && setup_.cc.find("ccache") == std::string::npos && Has("ccache");
-    if (!container_ && IsGcc(toolchain_.description) && !IsGiven(variables_, "CC")) SetUpQuickCc();
-    const auto text = [&](std::string_view name) {
-      return sys::ReadFile(sys::JoinPath(source_, name), kMaxMakefile).value_or("");
-    };
+    if (setup_.ccache && !container_ && !UsableCcacheFolder(world_.environment)) {
+      world_.observer.OnNote("ccache can't write into its folder, so it is not used (CCACHE_DIR names another)");
+      setup_.ccache = false;
+    }
+    if (!container_ && IsGcc(toolchain_.description) && !IsGiven(variables_, "CC")) {
+      const std::string place = folder_->PathOf(".kiln/bin");
+      if (PlaceQuickCc(place)) setup_.quick_cc = place;
+    }
     setup_.rules =
-        FindKbuildRules(text("scripts/Kbuild.include"), text("scripts/Makefile.build"),
-                        !setup_.quick_cc.empty() && !IsGiven(variables_, "cmd_check_local_export"));
+        ReadKbuildRules(source_, !setup_.quick_cc.empty() && !IsGiven(variables_, "cmd_check_local_export"));
     if (auto nm = NmOf(setup_.cc); !nm.empty() && Has(nm)) setup_.nm = std::move(nm);
     return {};
-  }
-
-  void SetUpQuickCc() {
-    const auto kiln = sys::ReadLink("/proc/self/exe");
-    const auto program = kiln ? FindQuickCc(*kiln) : std::nullopt;
-    const std::string place = folder_->PathOf(".kiln/bin");
-    if (!program) return world_.log.Debug("kiln-cc is not beside kiln; gcc is called without it");
-    if (auto placed = PlaceQuickCc(*program, place); !placed)
-      return world_.log.Debug("gcc is called without kiln-cc: {}", placed.error().Text());
-    setup_.quick_cc = place;
   }
 
   bool Has(const std::string& program) const {
@@ -288,8 +267,7 @@ class Builder {
   Result<MakeRun> Make(std::vector<std::string> words, size_t expected = 0) {
     words.insert(words.begin(), words_.options.begin(), words_.options.end());
     const sys::Command command = Wrapped(MakeCommand(setup_, words, world_.environment));
-    auto run = KILN_TRY(RunMake(command, folder_->log(), expected, world_.loop, world_.spawner,
-                                world_.interrupt, world_.observer));
+    auto run = KILN_TRY(RunMake(command, folder_->log(), expected, world_.loop, world_.spawner, world_.observer));
     // What podman started is no child of its own.
     if (run.interrupted && container_ && container_->engine == Engine::kPodman)
       (void)world_.spawner.Run({.argv = DownArguments(*container_, container_->name)});
@@ -330,12 +308,12 @@ class Builder {
     const std::string key = ConfigureKey(listing_, loaded_, toolchain_, request_.arch, all_variables_);
     const bool reuse = folder_->configured() == key;
     if (!reuse) KILN_TRY(folder_->SetConfigured(""));
-    auto configured = KILN_TRY(Configure(*folder_, loaded_, source_, std::string(arch_->source), reuse,
-                                         [&](const std::vector<std::string>& words) -> Result<MakeRun> {
-                                           auto run = KILN_TRY(Make(words));
-                                           NoteWarnings(run.output);  // Of a .config that can't be read.
-                                           return run;
-                                         }));
+    auto configured = KILN_TRY(
+        Configure(*folder_, loaded_, reuse, [&](const std::vector<std::string>& words) -> Result<MakeRun> {
+          auto run = KILN_TRY(Make(words));
+          NoteWarnings(run.output);  // Of a .config that can't be read.
+          return run;
+        }));
     if (configured.failed) {
       Fail("configuring", *configured.failed);
       (void)folder_->Settle(false, 0, EndedByItself(*configured.failed));

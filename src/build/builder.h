@@ -50,7 +50,6 @@ struct World {
   sys::Spawner& spawner;
   Log& log;
   Observer& observer;
-  const Interrupt& interrupt;
   const config::Environment& environment;
   std::string cache;  ///< kiln's cache folder; exists and can be written.
 };

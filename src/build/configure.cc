@@ -21,26 +21,6 @@ std::string_view SymbolOf(std::string_view line) {
   return equals == std::string_view::npos ? std::string_view() : line.substr(0, equals);
 }
 
-// The fragments of the tree that a base of nothing begins with.
-Result<std::string> TreeFragments(const std::vector<std::string>& names, const std::string& source,
-                                  const std::string& srcarch) {
-  std::string all;
-  for (const auto& name : names) {
-    std::string found;
-    for (const std::string& folder : {std::string("kernel/configs/"), "arch/" + srcarch + "/configs/"}) {
-      const std::string path = sys::JoinPath(source, folder + name);
-      if (!sys::IsRegularFile(path)) continue;
-      found += KILN_TRY(sys::ReadFile(path, kMaxConfig));
-      found += '\n';
-    }
-    if (found.empty())
-      return MakeError(ErrorCode::kInvalidArgument,
-                       "this tree has no fragment {} in kernel/configs or arch/{}/configs", name, srcarch);
-    all += found;
-  }
-  return all;
-}
-
 }  // namespace
 
 std::string MergeConfig(std::string_view base, const std::vector<kconfig::Request>& requests) {
@@ -56,8 +36,7 @@ std::string MergeConfig(std::string_view base, const std::vector<kconfig::Reques
   return merged + kconfig::RequestsText(requests);
 }
 
-Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPlan& plan,
-                             const std::string& source, const std::string& srcarch, bool reuse,
+Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPlan& plan, bool reuse,
                              const RunMakeWords& make) {
   const std::string path = folder.PathOf(".config");
   const auto before = sys::ReadFile(path, kMaxConfig);
@@ -67,8 +46,7 @@ Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPla
   const auto& base = plan.plan.base;
   if (base.kind == Kind::kNothing) {
     const std::string wanted = folder.PathOf(".kiln/wanted.config");
-    const std::string fragments = KILN_TRY(TreeFragments(base.targets, source, srcarch));
-    KILN_TRY(sys::WriteFileAtomic(wanted, MergeConfig(fragments, plan.requests)));
+    KILN_TRY(sys::WriteFileAtomic(wanted, MergeConfig(plan.base_text, plan.requests)));
     auto run = KILN_TRY(make({"KCONFIG_ALLCONFIG=" + wanted, "allnoconfig"}));
     if (!run.status.ok()) return Configured{.config = {}, .failed = std::move(run)};
   } else {

@@ -29,8 +29,7 @@ struct Configured {
 /// Makes `.config` in the folder: the plan's base, the fragments on top, olddefconfig. A result that is the
 /// same as before keeps its time, so that make does not build everything again. With `reuse`, what is there
 /// is the result.
-Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPlan& plan,
-                             const std::string& source, const std::string& srcarch, bool reuse,
+Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPlan& plan, bool reuse,
                              const RunMakeWords& make);
 
 /// What was asked and is not so in the final configuration.

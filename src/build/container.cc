@@ -127,14 +127,21 @@ void SetMounts(Container& container, std::vector<Mount> mounts) {
     container.parts = PartsOfRoot(container.image, container.mounts);
 }
 
-void ShareCcache(Container& container, const config::Environment& environment) {
+std::optional<std::string> UsableCcacheFolder(const config::Environment& environment) {
   const std::string home = config::Find(environment, "HOME").value_or("");
-  const std::string folder = CcacheFolder(environment, sys::IsDirectory(home + "/.ccache"));
-  if (!folder.starts_with('/') || !sys::MakeDirectories(folder)) return;
+  std::string folder = CcacheFolder(environment, sys::IsDirectory(home + "/.ccache"));
+  if (!folder.starts_with('/') || !sys::MakeDirectories(folder) || ::access(folder.c_str(), W_OK | X_OK) != 0)
+    return std::nullopt;
+  return folder;
+}
+
+void ShareCcache(Container& container, const config::Environment& environment) {
+  const auto folder = UsableCcacheFolder(environment);
+  if (!folder) return;
   auto mounts = container.mounts;
-  mounts.push_back({.path = folder, .writable = true});
+  mounts.push_back({.path = *folder, .writable = true});
   SetMounts(container, std::move(mounts));
-  container.environment.push_back("CCACHE_DIR=" + folder);
+  container.environment.push_back("CCACHE_DIR=" + *folder);
 }
 
 std::vector<std::string> UpArguments(const Container& container, std::string_view name) {

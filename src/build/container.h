@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,7 +62,10 @@ std::string CcacheFolder(const config::Environment& environment, bool home_has_c
 /// What the container sees of the host; with it goes what of a root folder is bound beside them.
 void SetMounts(Container& container, std::vector<Mount> mounts);
 
-/// Lets ccache inside use the one folder, made when it is not there, unless that fails.
+/// That folder, made when it is not there. Nothing when ccache could not write into it, which it takes for an error.
+std::optional<std::string> UsableCcacheFolder(const config::Environment& environment);
+
+/// Lets ccache inside use the one folder, unless it can't be used.
 void ShareCcache(Container& container, const config::Environment& environment);
 
 /// Pure. What starts the container that stays, and what ends it (podman).

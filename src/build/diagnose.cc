@@ -64,7 +64,7 @@ std::optional<Diagnosis> MissingHeader(std::string_view line, const Advice& advi
 
 std::optional<Diagnosis> OutOfSomething(std::string_view line, const Advice& advice) {
   const auto has = [&](std::string_view text) { return line.find(text) != std::string_view::npos; };
-  if (has("No space left on device") || has("Disk quota exceeded"))
+  if (has("No space left on device") || has("Disk quota exceeded") || has("echo: I/O error"))
     return Diagnosis{
         .code = ErrorCode::kNoSpace,
         .what = "the disk is full",

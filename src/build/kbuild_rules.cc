@@ -5,10 +5,12 @@
 #include <optional>
 
 #include "base/strings.h"
+#include "sys/files.h"
 
 namespace kiln::build {
 namespace {
 
+constexpr size_t kMaxMakefile = size_t{1} << 20;
 constexpr std::string_view kStep = "$(cmd_$(1))";
 constexpr std::string_view kExportCheck = "cmd_check_local_export = $(srctree)/scripts/check-local-export $@";
 
@@ -52,6 +54,13 @@ KbuildRules FindKbuildRules(std::string_view include, std::string_view build, bo
     rules.checks_exports = true;
   }
   return rules;
+}
+
+KbuildRules ReadKbuildRules(const std::string& source, bool quick_cc) {
+  const auto text = [&](std::string_view name) {
+    return sys::ReadFile(sys::JoinPath(source, name), kMaxMakefile).value_or("");
+  };
+  return FindKbuildRules(text("scripts/Kbuild.include"), text("scripts/Makefile.build"), quick_cc);
 }
 
 }  // namespace kiln::build

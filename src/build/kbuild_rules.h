@@ -23,4 +23,7 @@ struct KbuildRules {
 ///   exported. With `quick_cc` kiln-cc looks, which is there anyway.
 KbuildRules FindKbuildRules(std::string_view include, std::string_view build, bool quick_cc);
 
+/// The same of the tree at `source`; a file that can't be read has nothing that is known.
+KbuildRules ReadKbuildRules(const std::string& source, bool quick_cc);
+
 }  // namespace kiln::build

@@ -26,6 +26,7 @@ namespace kiln::build {
 namespace {
 
 constexpr size_t kMaxFile = size_t{1} << 30;
+constexpr size_t kMaxKept = size_t{256} << 20;
 constexpr size_t kMaxIndex = size_t{512} << 20;
 constexpr size_t kMaxThreads = 8;
 constexpr int64_t kResolutionNs = 2'000'000'000;
@@ -369,6 +370,20 @@ std::optional<Listing> ParseListing(std::string_view bytes) {
   if (!bytes.empty()) return std::nullopt;
   listing.hash = HashOf(listing.files);
   return listing;
+}
+
+Result<Listing> ListTreeAgain(const std::string& tree, const std::string& kept, Listing before,
+                              WallTime now) {
+  if (before.files.empty()) {
+    const auto stored = sys::ReadFile(kept, kMaxKept);
+    if (auto known = stored ? ParseListing(*stored) : std::nullopt) before = *std::move(known);
+  }
+  Listing fresh = KILN_TRY(ListTree(tree, &before, now));
+  if (fresh.read > 0 || fresh.files.size() != before.files.size()) {
+    KILN_TRY(sys::MakeDirectories(std::string(sys::DirName(kept)), 0700));
+    KILN_TRY(sys::WriteFileAtomic(kept, SerializeListing(fresh)));
+  }
+  return fresh;
 }
 
 ListingChange Compare(const Listing& before, const Listing& after, int64_t since_ns, size_t limit) {

@@ -57,6 +57,10 @@ void Seal(Listing& listing);
 /// time.
 Result<Listing> ListTree(const std::string& tree, const Listing* before, WallTime now);
 
+/// The same, knowing `before`, or when that is empty what the file at `kept` says. What was learnt is written
+/// there.
+Result<Listing> ListTreeAgain(const std::string& tree, const std::string& kept, Listing before, WallTime now);
+
 /// The file in which a listing is kept, and back; nothing for what is not whole and of this version.
 std::string SerializeListing(const Listing& listing);
 std::optional<Listing> ParseListing(std::string_view bytes);

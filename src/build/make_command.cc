@@ -28,6 +28,31 @@ constexpr std::array<std::string_view, 10> kChanging = {
     "KCFLAGS",    "KAFLAGS",      "KCPPFLAGS",   "KRUSTFLAGS",        "LOCALVERSION",
     "HOSTCFLAGS", "HOSTCXXFLAGS", "HOSTLDFLAGS", "INSTALL_MOD_STRIP", "LLVM_IAS"};
 
+constexpr std::array<std::string_view, 14> kHarmless = {"--keep-going",
+                                                         "--silent",
+                                                         "--quiet",
+                                                         "--jobs",
+                                                         "--load-average",
+                                                         "--max-load",
+                                                         "--output-sync",
+                                                         "--print-directory",
+                                                         "--no-print-directory",
+                                                         "--trace",
+                                                         "--debug",
+                                                         "--always-make",
+                                                         "--no-keep-going",
+                                                         "--warn-undefined-variables"};
+
+// "-ks", "-kj4": the value of j, l and O is what follows.
+bool AreHarmlessLetters(std::string_view letters) {
+  if (letters.empty()) return false;
+  for (const char letter : letters) {
+    if (letter == 'j' || letter == 'l' || letter == 'O') return true;
+    if (std::string_view("kswdBS").find(letter) == std::string_view::npos) return false;
+  }
+  return true;
+}
+
 template <class Names>
 bool IsOneOf(std::string_view name, const Names& names) {
   return std::ranges::find(names, name) != names.end();
@@ -73,10 +98,22 @@ Result<> CheckWords(const std::vector<std::string>& variables, std::string_view 
   return {};
 }
 
+Result<> CheckOptions(const std::vector<std::string>& options) {
+  for (const std::string_view option : options) {
+    const std::string_view name = option.substr(0, option.find('='));
+    if (option.starts_with("--") ? IsOneOf(name, kHarmless) : AreHarmlessLetters(option.substr(1))) continue;
+    return MakeError(ErrorCode::kInvalidArgument, "make's option {}: what make does with it may be no build of this tree",
+                     Printable(option))
+        .Hint("kiln passes on -k, -s, -j, -l, -O, -w, -d, -B and --trace; with others run make yourself, in the folder "
+              "that `kiln build -O DIR` built in");
+  }
+  return {};
+}
+
 Result<> CheckPath(std::string_view what, const std::string& path) {
-  if (path.find_first_of(" \t\n:") == std::string::npos) return {};
+  if (path.find_first_of(" \t\n:$") == std::string::npos) return {};
   return MakeError(ErrorCode::kInvalidArgument,
-                   "{} {} has a blank or a colon in its path, and make can't work with that", what,
+                   "{} {} has a blank, a colon or a $ in its path, and make can't work with that", what,
                    Printable(path))
       .Hint("move it, or reach it through a symbolic link without them (for the build folder: -O DIR)");
 }

@@ -59,6 +59,16 @@ TEST(MakeCommandTest, TheTreesRulesAreGivenUnlessTheUserHasHisOwn) {
   EXPECT_FALSE(Has(*MakeCommand(setup, {}, {}).environment, "KILN_CHECK_EXPORTS=1"));
 }
 
+TEST(MakeCommandTest, OptionsThatMakeNoBuildAreRefused) {
+  EXPECT_TRUE(CheckOptions({"-k", "-s", "-j4", "-kj4", "-l2", "-Oline", "--trace", "--jobs=3", "-B"}));
+  for (const char* option : {"-n", "-t", "-i", "-q", "-kn", "-W", "-Wfile", "-o", "-C", "-f", "-I", "--dry-run",
+                             "--touch", "--ignore-errors", "--what-if=x", "--eval=x", "--foo", "-", "--"}) {
+    const auto checked = CheckOptions({"-k", option});
+    ASSERT_FALSE(checked) << option;
+    EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidArgument);
+  }
+}
+
 TEST(MakeCommandTest, TheBareCommandIsTheCompilers) {
   EXPECT_EQ(BareCommand("kiln-cc ccache gcc -c a.c"), "gcc -c a.c");
   EXPECT_EQ(BareCommand("kiln-cc gcc -c a.c"), "gcc -c a.c");
@@ -116,7 +126,7 @@ TEST(MakeCommandTest, CcacheDoesWithoutThePreprocessorUnlessToldOtherwise) {
 
 TEST(CheckPathTest, RefusesWhatMakeCannotRead) {
   EXPECT_TRUE(CheckPath("the tree", "/a/b"));
-  for (const char* path : {"/a b", "/a:b", "/a\nb"}) {
+  for (const char* path : {"/a b", "/a:b", "/a\nb", "/a$b"}) {
     const auto checked = CheckPath("the tree", path);
     ASSERT_FALSE(checked);
     EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidArgument);

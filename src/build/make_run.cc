@@ -49,8 +49,9 @@ Result<std::unique_ptr<Interrupt>> Interrupt::Create(sys::Loop& loop) {
 }
 
 Result<MakeRun> RunMake(const sys::Command& command, const std::string& log, size_t expected, sys::Loop& loop,
-                        sys::Spawner& spawner, const Interrupt& interrupt, Observer& observer) {
+                        sys::Spawner& spawner, Observer& observer) {
   MakeRun run;
+  const auto interrupt = KILN_TRY(Interrupt::Create(loop));
   LogFile file(log, observer);
   file.Write(fmt::format("$ {}\n", ShellJoin(command.argv)));
 
@@ -77,7 +78,7 @@ Result<MakeRun> RunMake(const sys::Command& command, const std::string& log, siz
                                     .drained = {}}));
   bool ended = false;
   auto watch = KILN_TRY(loop.Watch(child.pidfd(), EPOLLIN, [&](uint32_t) { ended = true; }));
-  (void)KILN_TRY(loop.RunUntil([&] { return ended || interrupt.raised(); }));
+  (void)KILN_TRY(loop.RunUntil([&] { return ended || interrupt->raised(); }));
   if (!ended) {
     run.interrupted = true;
     child.Signal(SIGTERM);

@@ -15,7 +15,6 @@ class Interrupt {
   /// Watches the signals on the loop.
   static Result<std::unique_ptr<Interrupt>> Create(sys::Loop& loop);
   bool raised() const { return raised_; }
-  void Raise() { raised_ = true; }
 
  private:
   bool raised_ = false;
@@ -29,8 +28,9 @@ struct MakeRun {
 };
 
 /// Runs one make to its end on the loop, both its streams read as one, every byte appended to `log`. When the
-/// interrupt is raised make is asked to stop, which removes what it was writing; later it is killed.
+/// user wants to stop meanwhile (Interrupt) make is asked to, which removes what it was writing; later it is
+/// killed. Before and after, a signal ends kiln as it ends any program: what is half-done then is never trusted.
 Result<MakeRun> RunMake(const sys::Command& command, const std::string& log, size_t expected, sys::Loop& loop,
-                        sys::Spawner& spawner, const Interrupt& interrupt, Observer& observer);
+                        sys::Spawner& spawner, Observer& observer);
 
 }  // namespace kiln::build

@@ -37,4 +37,10 @@ Result<> PlaceQuickCc(const std::string& program, const std::string& folder) {
   return sys::WriteFileAtomic(path, bytes, kExecutable);
 }
 
+Result<> PlaceQuickCc(const std::string& folder) {
+  const auto program = FindQuickCc(KILN_TRY(sys::ReadLink("/proc/self/exe")));
+  if (!program) return MakeError(ErrorCode::kNotFound, "it is not beside kiln");
+  return PlaceQuickCc(*program, folder);
+}
+
 }  // namespace kiln::build

@@ -23,5 +23,7 @@ std::optional<std::string> FindQuickCc(const std::string& executable);
 /// Puts a copy of `program` into `folder`, which is made: it stays what it is when kiln is installed anew
 /// while make runs.
 Result<> PlaceQuickCc(const std::string& program, const std::string& folder);
+/// The one beside this very program. kNotFound when there is none.
+Result<> PlaceQuickCc(const std::string& folder);
 
 }  // namespace kiln::build

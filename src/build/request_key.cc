@@ -41,6 +41,26 @@ Result<kconfig::ProfilePlan> PlanOf(const Request& request) {
   return plan;
 }
 
+Result<kconfig::ProfilePlan> ReadOutside(kconfig::ProfilePlan plan) {
+  if (plan.base.kind == kconfig::Base::Kind::kFile)
+    plan.base.text = KILN_TRY(sys::ReadFile(plan.base.file, kconfig::kMaxConfigBytes), "reading the configuration {}",
+                              Printable(plan.base.file));
+  using Kind = kconfig::FragmentSource::Kind;
+  for (auto& fragment : plan.fragments) {
+    if (fragment.kind != Kind::kFile) continue;
+    fragment.name = fragment.value;
+    fragment.kind = Kind::kText;
+    fragment.value = KILN_TRY(sys::ReadFile(fragment.name, kconfig::kMaxConfigBytes), "reading the fragment {}",
+                              Printable(fragment.name));
+    const auto parsed = kconfig::ParseFragment(fragment.value, fragment.name);
+    if (parsed && parsed->assignments.empty() && !parsed->mistakes.empty())
+      return MakeError(ErrorCode::kInvalidArgument, "the fragment {}: no line of it sets a symbol",
+                       Printable(fragment.name))
+          .Hint("a line is CONFIG_NAME=value or # CONFIG_NAME is not set");
+  }
+  return plan;
+}
+
 MakeWords SortWords(const std::vector<std::string>& words) {
   MakeWords sorted;
   for (const auto& word : words)
@@ -51,24 +71,18 @@ MakeWords SortWords(const std::vector<std::string>& words) {
   return sorted;
 }
 
-Result<std::string> RequestKey(const std::string& tree_hash, const kconfig::ProfilePlan& plan,
-                               const std::string& distribution_config, const Toolchain& toolchain,
-                               const std::string& arch, const std::vector<std::string>& variables,
-                               bool strip) {
+std::string RequestKey(const std::string& tree_hash, const kconfig::ProfilePlan& plan,
+                       const std::string& distribution_config, const Toolchain& toolchain,
+                       const std::string& arch, const std::vector<std::string>& variables, bool strip) {
   store::Hasher hasher;
   hasher.Add("schema", kSchema).Add("tree", tree_hash).Add("toolchain", toolchain.identity).Add("arch", arch);
   hasher.Add("strip", uint64_t{strip}).Add("base", static_cast<uint64_t>(plan.base.kind));
   for (const auto& target : plan.base.targets) hasher.Add("target", target);
-  if (plan.base.kind == kconfig::Base::Kind::kFile)
-    KILN_TRY(hasher.AddFile("base file", plan.base.file), "reading the configuration {}",
-             Printable(plan.base.file));
+  if (plan.base.text) hasher.Add("base file", *plan.base.text);
   if (plan.base.kind == kconfig::Base::Kind::kDistribution) hasher.Add("base file", distribution_config);
   for (const auto& fragment : plan.fragments) {
-    hasher.Add("fragment", static_cast<uint64_t>(fragment.kind));
-    if (fragment.kind == kconfig::FragmentSource::Kind::kFile)
-      KILN_TRY(hasher.AddFile("text", fragment.value), "reading the fragment {}", Printable(fragment.value));
-    else
-      hasher.Add("text", fragment.value);
+    KILN_CHECK(fragment.kind != kconfig::FragmentSource::Kind::kFile, "{} was not read", fragment.value);
+    hasher.Add("fragment", static_cast<uint64_t>(fragment.kind)).Add("text", fragment.value);
   }
   AddVariables(hasher, variables);
   return hasher.Hex();

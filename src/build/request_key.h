@@ -14,6 +14,11 @@ namespace kiln::build {
 /// read.
 Result<kconfig::ProfilePlan> PlanOf(const Request& request);
 
+/// The same plan, with the texts of what it names outside of the tree (fragments, a base file) in it. They are read
+/// here and not again: one may be a pipe, or be edited while the build waits for its turn. kInvalidArgument for a
+/// fragment in which no line sets a symbol.
+Result<kconfig::ProfilePlan> ReadOutside(kconfig::ProfilePlan plan);
+
 /// The words after "--", sorted out.
 struct MakeWords {
   std::vector<std::string> variables;
@@ -23,12 +28,10 @@ struct MakeWords {
 MakeWords SortWords(const std::vector<std::string>& words);
 
 /// What everything that a build is made of comes to, before anything is configured: the tree's state, how it
-/// is to be configured, the toolchain, make's variables. Reads the files outside of the tree that the plan
-/// names.
-Result<std::string> RequestKey(const std::string& tree_hash, const kconfig::ProfilePlan& plan,
-                               const std::string& distribution_config, const Toolchain& toolchain,
-                               const std::string& arch, const std::vector<std::string>& variables,
-                               bool strip);
+/// is to be configured, the toolchain, make's variables. Pure; the plan is one of ReadOutside().
+std::string RequestKey(const std::string& tree_hash, const kconfig::ProfilePlan& plan,
+                       const std::string& distribution_config, const Toolchain& toolchain,
+                       const std::string& arch, const std::vector<std::string>& variables, bool strip);
 
 /// What decides the final configuration, so that it need not be made again: the plan as it was read, the
 /// tree's Kconfig files, default configurations and scripts, the toolchain, make's variables.

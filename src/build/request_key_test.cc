@@ -21,6 +21,38 @@ TEST(PlanOfTest, PutsTheRequestsOwnOnTop) {
   EXPECT_FALSE(PlanOf({.set = {"what is this"}}));
 }
 
+// One may be a pipe, which gives its bytes once.
+TEST(ReadOutsideTest, TheTextsAreInThePlan) {
+  const auto folder = *sys::TempDir::Create("/tmp", "kiln-outside");
+  const std::string fragment = sys::JoinPath(folder.path(), "f");
+  const std::string base = sys::JoinPath(folder.path(), "base");
+  ASSERT_TRUE(sys::WriteFileAtomic(fragment, "CONFIG_A=y\n"));
+  ASSERT_TRUE(sys::WriteFileAtomic(base, "CONFIG_B=y\n"));
+  const auto plan = ReadOutside(*PlanOf({.fragments = {fragment}, .config = base}));
+  ASSERT_TRUE(plan) << plan.error().Text();
+  ASSERT_TRUE(sys::WriteFileAtomic(fragment, "CONFIG_A=n\n"));
+  ASSERT_TRUE(sys::WriteFileAtomic(base, "CONFIG_B=n\n"));
+  const auto loaded = kconfig::LoadPlan(*plan, kconfig::SystemFiles(), {});
+  ASSERT_TRUE(loaded) << loaded.error().Text();
+  EXPECT_EQ(loaded->base_text, "CONFIG_B=y\n");
+  ASSERT_FALSE(loaded->requests.empty());
+  EXPECT_EQ(loaded->requests.back().symbol, "A");
+  EXPECT_EQ(loaded->requests.back().value, "y");
+  EXPECT_EQ(loaded->requests.back().origin.Text(), fragment + ":1");
+}
+
+TEST(ReadOutsideTest, WhatCannotBeAFragmentIsRefused) {
+  const auto folder = *sys::TempDir::Create("/tmp", "kiln-outside");
+  const std::string prose = sys::JoinPath(folder.path(), "prose");
+  ASSERT_TRUE(sys::WriteFileAtomic(prose, "root:x:0:0\n"));
+  EXPECT_EQ(ReadOutside(*PlanOf({.fragments = {prose}})).error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_FALSE(ReadOutside(*PlanOf({.fragments = {"/dev/zero"}}))) << "it has no end";
+  EXPECT_FALSE(ReadOutside(*PlanOf({.fragments = {folder.path()}})));
+  EXPECT_EQ(ReadOutside(*PlanOf({.fragments = {folder.path() + "/none"}})).error().code(), ErrorCode::kNotFound);
+  ASSERT_TRUE(sys::WriteFileAtomic(prose, "# nothing yet\n"));
+  EXPECT_TRUE(ReadOutside(*PlanOf({.fragments = {prose}})));
+}
+
 TEST(SortWordsTest, TellsVariablesOptionsAndTargets) {
   const auto words = SortWords({"W=1", "-k", "fs/ext4/", "CC=gcc-11"});
   EXPECT_EQ(words.variables, (std::vector<std::string>{"W=1", "CC=gcc-11"}));
@@ -32,15 +64,11 @@ TEST(RequestKeyTest, ChangesWithEverythingThatABuildIsMadeOf) {
   const auto folder = *sys::TempDir::Create("/tmp", "kiln-key");
   const std::string file = sys::JoinPath(folder.path(), "f");
   ASSERT_TRUE(sys::WriteFileAtomic(file, "CONFIG_A=y\n"));
-  const auto base = PlanOf({.fragments = {file}});
-  ASSERT_TRUE(base);
   const Toolchain gcc{.identity = "gcc"};
   const Toolchain clang{.identity = "clang"};
   const auto key = [&](const std::string& tree, const Toolchain& toolchain, const std::string& arch,
                        const std::vector<std::string>& variables, bool strip, const Request& request) {
-    const auto made = RequestKey(tree, *PlanOf(request), "", toolchain, arch, variables, strip);
-    EXPECT_TRUE(made) << made.error().Text();
-    return *made;
+    return RequestKey(tree, *ReadOutside(*PlanOf(request)), "", toolchain, arch, variables, strip);
   };
   const Request plain{.fragments = {file}};
   const std::string first = key("t", gcc, "x86_64", {}, true, plain);

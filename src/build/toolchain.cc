@@ -141,6 +141,11 @@ std::string HostMachine() {
   return ::uname(&name) == 0 ? name.machine : "";
 }
 
+std::string RunningRelease() {
+  utsname name{};
+  return ::uname(&name) == 0 ? name.release : "";
+}
+
 std::string LlvmTool(std::string_view name, std::string_view llvm) {
   return fmt::format("{}{}{}", llvm.ends_with('/') ? llvm : "", name, llvm.starts_with('-') ? llvm : "");
 }

@@ -25,6 +25,8 @@ const Arch* FindArch(std::string_view name);
 std::vector<std::string> ArchNames();
 /// uname -m of this host.
 std::string HostMachine();
+/// uname -r of this host.
+std::string RunningRelease();
 
 /// Which compiler is wanted.
 struct ToolchainRequest {

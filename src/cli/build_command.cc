@@ -89,6 +89,13 @@ Result<build::Request> MakeBuildRequest(const Context& context, const Parsed& pa
   const auto variable = [&](std::string_view name) {
     return config::FindNonEmpty(context.environment, name).value_or("");
   };
+  // As of a variable that is not set: taken as "not given" it would build something else than was meant.
+  for (const std::string_view option :
+       {"--tree", "--commit", "--profile", "--fragment", "--set", "--config", "--arch", "--in", "--output"})
+    for (const auto& value : parsed.All(option))
+      if (value.empty())
+        return MakeError(ErrorCode::kInvalidArgument, "{}: what is given is empty", option)
+            .Hint("leave the option out, or look at the variable that it was taken from");
   build::Request request;
   request.current = context.current;
   if (parsed.Has("--tree")) request.tree = absolute(parsed.Last("--tree"));
@@ -134,7 +141,6 @@ Result<build::Outcome> RunBuild(Context& context, const build::Request& request,
       KILN_TRY(config::EnsureWritable(context.paths.cache, "cache", context.paths, context.user));
   if (!cache.why.empty()) context.log.Warning("the cache is in {} for now: {}", cache.path, cache.why);
   const auto loop = KILN_TRY(sys::Loop::Create(context.clock));
-  const auto interrupt = KILN_TRY(build::Interrupt::Create(*loop));
   sys::SystemSpawner spawner;
   BuildObserver observer(context.terminal, quiet);
   build::World world{.clock = context.clock,
@@ -142,7 +148,6 @@ Result<build::Outcome> RunBuild(Context& context, const build::Request& request,
                      .spawner = spawner,
                      .log = context.log,
                      .observer = observer,
-                     .interrupt = *interrupt,
                      .environment = context.environment,
                      .cache = cache.path};
   const TimePoint began = context.clock.Now();

@@ -142,6 +142,8 @@ std::string StepText(size_t made, size_t expected, const build::Step& current) {
 }
 
 void BuildObserver::OnPhase(build::Phase phase) {
+  // That may take as long as a build, and is told without a terminal, too.
+  if (phase == build::Phase::kWaiting) return OnNote(Words(phase));
   if (!quiet_) progress_.Show(Words(phase));
 }
 

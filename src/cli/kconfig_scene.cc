@@ -1,25 +1,14 @@
 #include "cli/kconfig_scene.h"
 
-#include <sys/utsname.h>
-
 #include "base/strings.h"
 #include "build/source_tree.h"
+#include "build/toolchain.h"
 #include "kernel/builds.h"
 #include "store/cache.h"
 #include "sys/files.h"
 
 namespace kiln::cli {
 namespace {
-
-std::string RunningRelease() {
-  utsname name{};
-  return ::uname(&name) == 0 ? name.release : "";
-}
-
-std::string HostMachine() {
-  utsname name{};
-  return ::uname(&name) == 0 ? name.machine : "x86_64";
-}
 
 std::string CacheArch(const kconfig::TreeArch& arch) { return arch.srcarch == "x86" ? "x86_64" : arch.arch; }
 
@@ -69,7 +58,7 @@ Result<KconfigScene> FindKconfigScene(const Context& context, const Parsed& pars
   scene.source = tree->path;
   scene.version = tree->version;
   scene.built_in_place = tree->built_in_place;
-  const std::string machine = HostMachine();
+  const std::string machine = build::HostMachine();
   scene.arch = kconfig::ArchOf(parsed.Last("--arch", machine));
   if (!sys::IsDirectory(fmt::format("{}/arch/{}", scene.source, scene.arch.srcarch)))
     return MakeError(ErrorCode::kInvalidArgument, "{} has no arch/{}", scene.source,
@@ -101,7 +90,7 @@ Result<KconfigScene> FindOptionalTree(const Context& context, const Parsed& pars
   if (parsed.Has("--tree") || build::FindSource(context.current).has_value())
     return FindKconfigScene(context, parsed, WantConfig::kNo);
   KconfigScene scene;
-  scene.arch = kconfig::ArchOf(parsed.Last("--arch", HostMachine()));
+  scene.arch = kconfig::ArchOf(parsed.Last("--arch", build::HostMachine()));
   return scene;
 }
 
@@ -120,7 +109,7 @@ Result<kconfig::LoadedPlan> LoadPlanOf(const Context& context, const std::string
   const auto plan = KILN_TRY(PlanOf(context, stack));
   return kconfig::LoadPlan(
       plan, kconfig::SystemFiles(),
-      {.source = scene.source, .srcarch = scene.arch.srcarch, .running_release = RunningRelease()});
+      {.source = scene.source, .srcarch = scene.arch.srcarch, .running_release = build::RunningRelease()});
 }
 
 }  // namespace kiln::cli

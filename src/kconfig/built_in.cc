@@ -44,8 +44,6 @@ CONFIG_NET_9P=y
 CONFIG_NET_9P_VIRTIO=y
 CONFIG_9P_FS=y
 CONFIG_OVERLAY_FS=y
-CONFIG_VIRT_DRIVERS=y
-CONFIG_VMGENID=y
 )";
 constexpr std::string_view kGuestX86 = R"(
 CONFIG_64BIT=y
@@ -56,12 +54,15 @@ CONFIG_PARAVIRT=y
 CONFIG_PVH=y
 CONFIG_SERIAL_8250=y
 CONFIG_SERIAL_8250_CONSOLE=y
+CONFIG_VIRT_DRIVERS=y
+CONFIG_VMGENID=y
 )";
 
 // Small and quick to build, yet with what programs of a distribution expect to find. EXPERT lets go of what
 // is otherwise always built (virtual terminals, quirks of old hardware …), so what is wanted of that is
 // named. The time to build is that of the number of files, two thirds of each in headers. So what costs files
-// and is no program's need is left out: control groups without a controller. CC_OPTIMIZE_FOR_SIZE would
+// and is no program's need is left out: control groups without a controller, tables of partitions (of disks
+// that it has no file systems for). CC_OPTIMIZE_FOR_SIZE would
 // save a twentieth, and was seen to boot a fifth slower without KVM.
 constexpr std::string_view kBase = R"(
 CONFIG_EXPERT=y
@@ -70,7 +71,6 @@ CONFIG_SMP=y
 CONFIG_NO_HZ_IDLE=y
 CONFIG_HIGH_RES_TIMERS=y
 CONFIG_PREEMPT_NONE=y
-CONFIG_BASE_FULL=y
 CONFIG_MULTIUSER=y
 CONFIG_MODULES=y
 CONFIG_MODULE_UNLOAD=y
@@ -110,7 +110,12 @@ CONFIG_NET_NS=y
 CONFIG_USER_NS=y
 CONFIG_SECCOMP=y
 CONFIG_PACKET=y
+CONFIG_PARTITION_ADVANCED=y
+# CONFIG_MSDOS_PARTITION is not set
+# CONFIG_EFI_PARTITION is not set
 )";
+// Structures of the core in their usual size. Later trees ask for small ones instead.
+constexpr std::string_view kBaseFull = "CONFIG_BASE_FULL=y\n";
 constexpr std::string_view kBaseX86 = R"(
 CONFIG_KVM_GUEST=y
 CONFIG_PROCESSOR_SELECT=y
@@ -125,6 +130,9 @@ CONFIG_UNWINDER_FRAME_POINTER=y
 
 // What is on disks. kiln's own roots need none of it: base would take a sixteenth longer to build.
 constexpr std::string_view kDisk = R"(
+CONFIG_PARTITION_ADVANCED=y
+CONFIG_MSDOS_PARTITION=y
+CONFIG_EFI_PARTITION=y
 CONFIG_EXT4_FS=y
 CONFIG_EXT4_FS_POSIX_ACL=y
 CONFIG_EXT4_FS_SECURITY=y
@@ -348,7 +356,13 @@ std::vector<Profile> BuiltInProfiles() {
                  .description = "what kiln needs to boot and talk, and little more: quick to build",
                  .base = "allnoconfig",
                  .profiles = {"guest"},
-                 .fragments = {Text("base", kBase), Text("base", kBaseX86, "x86")}});
+                 .fragments = {Text("base", kBase),
+                               {.kind = Kind::kText,
+                                .value = std::string(kBaseFull),
+                                .name = "profile base",
+                                .with_file = "init/Kconfig",
+                                .with_line = "config BASE_FULL"},
+                               Text("base", kBaseX86, "x86")}});
   all.push_back({.name = "guest",
                  .description = "what kiln needs to boot and talk, to put on any configuration",
                  .fragments = {Text("guest", kGuest), Text("guest", kGuestX86, "x86")}});
@@ -356,9 +370,10 @@ std::vector<Profile> BuiltInProfiles() {
                  .description = "the smallest that boots, with a root in the initramfs alone",
                  .base = "tinyconfig",
                  .fragments = {Text("tiny", kTiny), Text("tiny", kTinyX86, "x86")}});
-  all.push_back({.name = "disk",
-                 .description = "file systems of disk images (ext4, vfat, ISO 9660) and loop devices",
-                 .fragments = {Text("disk", kDisk)}});
+  all.push_back(
+      {.name = "disk",
+       .description = "file systems of disk images (ext4, vfat, ISO 9660), partitions and loop devices",
+       .fragments = {Text("disk", kDisk)}});
   all.push_back(
       {.name = "debug",
        .description = "DWARF 5, GDB scripts, frame pointers, lockdep, checks of lists, objects and sleeps",

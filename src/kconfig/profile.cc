@@ -152,7 +152,7 @@ class Loader {
     if (base.kind == Base::Kind::kNothing) return ReadTreesBase(base);
     if (base.kind == Base::Kind::kDistribution) base.file = KILN_TRY(DistributionConfig());
     if (base.file.empty()) return {};
-    auto text = files_.Read(base.file, kMaxConfigBytes);
+    auto text = base.text ? Result<std::string>(*base.text) : files_.Read(base.file, kMaxConfigBytes);
     if (!text) return std::move(text).error().Context("reading the base configuration");
     if (const auto config = DotConfig::Parse(*text); !config)
       return MakeError(ErrorCode::kInvalidArgument, "{}: {}", Printable(base.file), config.error().Text());
@@ -205,6 +205,7 @@ class Loader {
 
   Result<> Read(const FragmentSource& source) {
     if (!source.srcarch.empty() && source.srcarch != context_.srcarch) return {};
+    if (!IsOfThisTree(source)) return {};
     switch (source.kind) {
       case FragmentSource::Kind::kText:
         return Add(source.value, source.name);
@@ -223,6 +224,15 @@ class Loader {
     }
     for (const std::string& path : paths) KILN_TRY(ReadPath(path, path.substr(prefix.size())));
     return {};
+  }
+
+  // Without a tree it is shown as what is asked of one.
+  bool IsOfThisTree(const FragmentSource& source) const {
+    if (source.with_file.empty() || context_.source.empty()) return true;
+    const auto text = files_.Read(fmt::format("{}/{}", context_.source, source.with_file), kMaxConfigBytes);
+    if (!text) return false;
+    const auto lines = SplitLines(*text);
+    return std::ranges::find(lines, source.with_line) != lines.end();
   }
 
   Result<> ReadPath(const std::string& path, const std::string& name) {

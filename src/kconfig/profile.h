@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,9 @@ struct FragmentSource {
   std::string value;
   std::string name;       ///< For messages: "profile kasan"; files are named by their path.
   std::string srcarch{};  ///< Only for this folder below arch/; empty: for all.
+  /// Only for trees whose `with_file` has the line `with_line`; empty: for all.
+  std::string with_file{};
+  std::string with_line{};
   friend bool operator==(const FragmentSource&, const FragmentSource&) = default;
 };
 
@@ -58,6 +62,8 @@ struct Base {
   /// first.
   std::vector<std::string> targets{};
   std::string file{};
+  /// kFile: what is in it, when it was read already.
+  std::optional<std::string> text{};
   /// As a person writes it: "defconfig", "/boot/config-6.1.0".
   std::string Text() const;
   friend bool operator==(const Base&, const Base&) = default;

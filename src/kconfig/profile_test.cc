@@ -128,6 +128,18 @@ TEST(LoadPlan, FindsTheDistributionsConfig) {
   EXPECT_EQ(LoadPlan(Resolve({"debian"}), FakeFiles(), {}).error().code(), ErrorCode::kNotFound);
 }
 
+// What only some trees have is asked of them alone.
+TEST(LoadPlan, BaseAsksForWhatTheTreeHas) {
+  const auto asks = [](const std::string& init) {
+    FakeFiles files = Tree();
+    files.texts["/t/init/Kconfig"] = init;
+    const auto plan = LoadPlan(Resolve({"base"}), files, {.source = "/t"});
+    return std::ranges::any_of(plan->requests, [](const Request& one) { return one.symbol == "BASE_FULL"; });
+  };
+  EXPECT_TRUE(asks("config BASE_FULL\n\tbool\n"));
+  EXPECT_FALSE(asks("config BASE_SMALL\n\tbool\n"));
+}
+
 TEST(LoadPlan, TinyBeginsWithTheTreesOwn) {
   const auto plan = LoadPlan(Resolve({"tiny"}), Tree(), {.source = "/t"});
   ASSERT_TRUE(plan) << plan.error().Text();
