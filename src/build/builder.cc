@@ -245,7 +245,8 @@ class Builder {
     advice_.jobs = setup_.jobs;
     setup_.ccache = request_.ccache && setup_.cc.find("ccache") == std::string::npos && Has("ccache");
     if (setup_.ccache && !container_ && !UsableCcacheFolder(world_.environment)) {
-      world_.observer.OnNote("ccache can't write into its folder, so it is not used (CCACHE_DIR names another)");
+      world_.observer.OnNote(
+          "ccache can't write into its folder, so it is not used (CCACHE_DIR names another)");
       setup_.ccache = false;
     }
     if (!container_ && IsGcc(toolchain_.description) && !IsGiven(variables_, "CC")) {
@@ -267,7 +268,8 @@ class Builder {
   Result<MakeRun> Make(std::vector<std::string> words, size_t expected = 0) {
     words.insert(words.begin(), words_.options.begin(), words_.options.end());
     const sys::Command command = Wrapped(MakeCommand(setup_, words, world_.environment));
-    auto run = KILN_TRY(RunMake(command, folder_->log(), expected, world_.loop, world_.spawner, world_.observer));
+    auto run =
+        KILN_TRY(RunMake(command, folder_->log(), expected, world_.loop, world_.spawner, world_.observer));
     // What podman started is no child of its own.
     if (run.interrupted && container_ && container_->engine == Engine::kPodman)
       (void)world_.spawner.Run({.argv = DownArguments(*container_, container_->name)});

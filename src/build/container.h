@@ -62,7 +62,8 @@ std::string CcacheFolder(const config::Environment& environment, bool home_has_c
 /// What the container sees of the host; with it goes what of a root folder is bound beside them.
 void SetMounts(Container& container, std::vector<Mount> mounts);
 
-/// That folder, made when it is not there. Nothing when ccache could not write into it, which it takes for an error.
+/// That folder, made when it is not there. Nothing when ccache could not write into it, which it takes for an
+/// error.
 std::optional<std::string> UsableCcacheFolder(const config::Environment& environment);
 
 /// Lets ccache inside use the one folder, unless it can't be used.

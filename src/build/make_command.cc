@@ -29,19 +29,19 @@ constexpr std::array<std::string_view, 10> kChanging = {
     "HOSTCFLAGS", "HOSTCXXFLAGS", "HOSTLDFLAGS", "INSTALL_MOD_STRIP", "LLVM_IAS"};
 
 constexpr std::array<std::string_view, 14> kHarmless = {"--keep-going",
-                                                         "--silent",
-                                                         "--quiet",
-                                                         "--jobs",
-                                                         "--load-average",
-                                                         "--max-load",
-                                                         "--output-sync",
-                                                         "--print-directory",
-                                                         "--no-print-directory",
-                                                         "--trace",
-                                                         "--debug",
-                                                         "--always-make",
-                                                         "--no-keep-going",
-                                                         "--warn-undefined-variables"};
+                                                        "--silent",
+                                                        "--quiet",
+                                                        "--jobs",
+                                                        "--load-average",
+                                                        "--max-load",
+                                                        "--output-sync",
+                                                        "--print-directory",
+                                                        "--no-print-directory",
+                                                        "--trace",
+                                                        "--debug",
+                                                        "--always-make",
+                                                        "--no-keep-going",
+                                                        "--warn-undefined-variables"};
 
 // "-ks", "-kj4": the value of j, l and O is what follows.
 bool AreHarmlessLetters(std::string_view letters) {
@@ -102,10 +102,13 @@ Result<> CheckOptions(const std::vector<std::string>& options) {
   for (const std::string_view option : options) {
     const std::string_view name = option.substr(0, option.find('='));
     if (option.starts_with("--") ? IsOneOf(name, kHarmless) : AreHarmlessLetters(option.substr(1))) continue;
-    return MakeError(ErrorCode::kInvalidArgument, "make's option {}: what make does with it may be no build of this tree",
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "make's option {}: what make does with it may be no build of this tree",
                      Printable(option))
-        .Hint("kiln passes on -k, -s, -j, -l, -O, -w, -d, -B and --trace; with others run make yourself, in the folder "
-              "that `kiln build -O DIR` built in");
+        .Hint(
+            "kiln passes on -k, -s, -j, -l, -O, -w, -d, -B and --trace; with others run make yourself, in "
+            "the folder "
+            "that `kiln build -O DIR` built in");
   }
   return {};
 }

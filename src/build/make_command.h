@@ -57,9 +57,9 @@ bool IsVariable(std::string_view word);
 /// ARCH, M …), with the option that says the same.
 Result<> CheckWords(const std::vector<std::string>& variables, std::string_view arch);
 
-/// Pure. Nothing when make may be given these options, with which it makes the same and only otherwise (-k, -s,
-/// -l4, --trace …); kInvalidArgument for those after which what lies in the folder is no build (-n, -t, -i, -q),
-/// is one of something else (-W, -o, -C, -f, -I, --eval), and for unknown ones.
+/// Pure. Nothing when make may be given these options, with which it makes the same and only otherwise (-k,
+/// -s, -l4, --trace …); kInvalidArgument for those after which what lies in the folder is no build (-n, -t,
+/// -i, -q), is one of something else (-W, -o, -C, -f, -I, --eval), and for unknown ones.
 Result<> CheckOptions(const std::vector<std::string>& options);
 
 /// Nothing when Kbuild can work with the path: it refuses blanks and colons, and make reads "$" as its own.

@@ -61,8 +61,9 @@ TEST(MakeCommandTest, TheTreesRulesAreGivenUnlessTheUserHasHisOwn) {
 
 TEST(MakeCommandTest, OptionsThatMakeNoBuildAreRefused) {
   EXPECT_TRUE(CheckOptions({"-k", "-s", "-j4", "-kj4", "-l2", "-Oline", "--trace", "--jobs=3", "-B"}));
-  for (const char* option : {"-n", "-t", "-i", "-q", "-kn", "-W", "-Wfile", "-o", "-C", "-f", "-I", "--dry-run",
-                             "--touch", "--ignore-errors", "--what-if=x", "--eval=x", "--foo", "-", "--"}) {
+  for (const char* option :
+       {"-n", "-t", "-i", "-q", "-kn", "-W", "-Wfile", "-o", "-C", "-f", "-I", "--dry-run", "--touch",
+        "--ignore-errors", "--what-if=x", "--eval=x", "--foo", "-", "--"}) {
     const auto checked = CheckOptions({"-k", option});
     ASSERT_FALSE(checked) << option;
     EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidArgument);

@@ -29,7 +29,8 @@ struct MakeRun {
 
 /// Runs one make to its end on the loop, both its streams read as one, every byte appended to `log`. When the
 /// user wants to stop meanwhile (Interrupt) make is asked to, which removes what it was writing; later it is
-/// killed. Before and after, a signal ends kiln as it ends any program: what is half-done then is never trusted.
+/// killed. Before and after, a signal ends kiln as it ends any program: what is half-done then is never
+/// trusted.
 Result<MakeRun> RunMake(const sys::Command& command, const std::string& log, size_t expected, sys::Loop& loop,
                         sys::Spawner& spawner, Observer& observer);
 

@@ -43,15 +43,15 @@ Result<kconfig::ProfilePlan> PlanOf(const Request& request) {
 
 Result<kconfig::ProfilePlan> ReadOutside(kconfig::ProfilePlan plan) {
   if (plan.base.kind == kconfig::Base::Kind::kFile)
-    plan.base.text = KILN_TRY(sys::ReadFile(plan.base.file, kconfig::kMaxConfigBytes), "reading the configuration {}",
-                              Printable(plan.base.file));
+    plan.base.text = KILN_TRY(sys::ReadFile(plan.base.file, kconfig::kMaxConfigBytes),
+                              "reading the configuration {}", Printable(plan.base.file));
   using Kind = kconfig::FragmentSource::Kind;
   for (auto& fragment : plan.fragments) {
     if (fragment.kind != Kind::kFile) continue;
     fragment.name = fragment.value;
     fragment.kind = Kind::kText;
-    fragment.value = KILN_TRY(sys::ReadFile(fragment.name, kconfig::kMaxConfigBytes), "reading the fragment {}",
-                              Printable(fragment.name));
+    fragment.value = KILN_TRY(sys::ReadFile(fragment.name, kconfig::kMaxConfigBytes),
+                              "reading the fragment {}", Printable(fragment.name));
     const auto parsed = kconfig::ParseFragment(fragment.value, fragment.name);
     if (parsed && parsed->assignments.empty() && !parsed->mistakes.empty())
       return MakeError(ErrorCode::kInvalidArgument, "the fragment {}: no line of it sets a symbol",

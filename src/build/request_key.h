@@ -14,9 +14,9 @@ namespace kiln::build {
 /// read.
 Result<kconfig::ProfilePlan> PlanOf(const Request& request);
 
-/// The same plan, with the texts of what it names outside of the tree (fragments, a base file) in it. They are read
-/// here and not again: one may be a pipe, or be edited while the build waits for its turn. kInvalidArgument for a
-/// fragment in which no line sets a symbol.
+/// The same plan, with the texts of what it names outside of the tree (fragments, a base file) in it. They
+/// are read here and not again: one may be a pipe, or be edited while the build waits for its turn.
+/// kInvalidArgument for a fragment in which no line sets a symbol.
 Result<kconfig::ProfilePlan> ReadOutside(kconfig::ProfilePlan plan);
 
 /// The words after "--", sorted out.

@@ -48,7 +48,8 @@ TEST(ReadOutsideTest, WhatCannotBeAFragmentIsRefused) {
   EXPECT_EQ(ReadOutside(*PlanOf({.fragments = {prose}})).error().code(), ErrorCode::kInvalidArgument);
   EXPECT_FALSE(ReadOutside(*PlanOf({.fragments = {"/dev/zero"}}))) << "it has no end";
   EXPECT_FALSE(ReadOutside(*PlanOf({.fragments = {folder.path()}})));
-  EXPECT_EQ(ReadOutside(*PlanOf({.fragments = {folder.path() + "/none"}})).error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(ReadOutside(*PlanOf({.fragments = {folder.path() + "/none"}})).error().code(),
+            ErrorCode::kNotFound);
   ASSERT_TRUE(sys::WriteFileAtomic(prose, "# nothing yet\n"));
   EXPECT_TRUE(ReadOutside(*PlanOf({.fragments = {prose}})));
 }
