@@ -211,7 +211,7 @@ class Builder {
     outcome_.build_folder = folder;
     outcome_.log = folder_->log();
     if (container_) MountAll();
-    KILN_TRY(SetUpMake());
+    SetUpMake();
     return {};
   }
 
@@ -235,7 +235,7 @@ class Builder {
     if (request_.ccache) ShareCcache(*container_, world_.environment);
   }
 
-  Result<> SetUpMake() {
+  void SetUpMake() {
     setup_.source = source_;
     setup_.folder = folder_->path();
     setup_.cc = toolchain_.cc;
@@ -256,7 +256,6 @@ class Builder {
     setup_.rules =
         ReadKbuildRules(source_, !setup_.quick_cc.empty() && !IsGiven(variables_, "cmd_check_local_export"));
     if (auto nm = NmOf(setup_.cc); !nm.empty() && Has(nm)) setup_.nm = std::move(nm);
-    return {};
   }
 
   bool Has(const std::string& program) const {
