@@ -10,6 +10,9 @@ namespace {
 
 constexpr Duration kMakeTimeout = std::chrono::minutes(10);
 constexpr size_t kShownLines = 12;
+// What must stay free beyond the file itself. conf puts the old configuration aside and thereby frees the one
+// before that, so that a disk that was full while it wrote has some hundred KiB when we look.
+constexpr uint64_t kSpareBytes = uint64_t{1} << 20;
 
 std::vector<std::string> Make(const ConfigTarget& target, const std::string& config,
                               const std::vector<std::string>& more) {
@@ -49,6 +52,30 @@ std::string HintFor(std::string_view said) {
 
 }  // namespace
 
+Result<> CheckWhole(std::string_view text, const std::string& folder, uint64_t free_bytes) {
+  if (free_bytes < text.size() + kSpareBytes)
+    return MakeError(ErrorCode::kNoSpace, "{}: only {} free, too little for a configuration to be written whole",
+                     Printable(folder), FormatSize(free_bytes))
+        .Hint("make room (`kiln build list` shows what kiln keeps, `kiln build rm` removes it)");
+  if (text.empty())
+    return MakeError(ErrorCode::kCorrupt, "{}: the tree's configurator wrote an empty configuration",
+                     Printable(folder))
+        .Hint("was the disk full for a moment? Try again");
+  if (!text.ends_with('\n'))
+    return MakeError(ErrorCode::kCorrupt,
+                     "{}: the tree's configurator wrote a configuration that is cut in the middle of a line",
+                     Printable(folder))
+        .Hint("was the disk full for a moment? Try again");
+  return {};
+}
+
+Result<std::string> ReadWritten(const std::string& path, const std::string& folder) {
+  std::string text = KILN_TRY(sys::ReadFile(path, kMaxConfigBytes));
+  const uint64_t free_bytes = KILN_TRY(sys::FreeBytes(folder));
+  KILN_TRY(CheckWhole(text, folder, free_bytes));
+  return text;
+}
+
 std::vector<std::vector<std::string>> ConfigSteps(const ConfigTarget& target, const Base& base,
                                                   const std::string& config, const std::string& fragment) {
   if (base.kind == Base::Kind::kNothing)
@@ -71,21 +98,24 @@ Result<std::string> MakeConfigurator::Resolve(const Base& base, const std::strin
   if (base.kind == Base::Kind::kFile || base.kind == Base::Kind::kDistribution)
     KILN_TRY(sys::WriteFileAtomic(config, base_text + "\n" + fragment));
   const auto steps = ConfigSteps(target_, base, config, fragment_file);
+  std::string text;
   for (size_t i = 0; i < steps.size(); ++i) {
     if (base.kind == Base::Kind::kTargets && i + 1 == steps.size() && !fragment.empty()) {
-      std::string text = KILN_TRY(sys::ReadFile(config, kMaxConfigBytes));
       text.append("\n").append(fragment);
       KILN_TRY(sys::WriteFileAtomic(config, text));
     }
     const auto ran = KILN_TRY(spawner_.Run({.argv = steps[i]}, {}, {.timeout = kMakeTimeout}),
                               "configuring {}", target_.source);
-    if (ran.status.ok()) continue;
+    if (ran.status.ok()) {
+      text = KILN_TRY(ReadWritten(config, target_.output), "configuring {}", Printable(target_.source));
+      continue;
+    }
     const std::string said = ran.output + ran.errors;
     return MakeError(ErrorCode::kUnsupported, "configuring {}: {} ended with {}{}", Printable(target_.source),
                      Printable(ShellJoin(steps[i])), ran.status.Text(), LastLines(said))
         .Hint(HintFor(said));
   }
-  return sys::ReadFile(config, kMaxConfigBytes);
+  return text;
 }
 
 TreeArch ArchOf(std::string_view machine) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -33,8 +35,16 @@ struct ConfigTarget {
 std::vector<std::vector<std::string>> ConfigSteps(const ConfigTarget& target, const Base& base,
                                                   const std::string& config, const std::string& fragment);
 
+/// Whether conf(1) can have written all of `text`, on a disk that now has so many bytes free. conf looks at none
+/// of its writes: on a full disk it leaves a part and ends well. kNoSpace when the disk is full, or too near to
+/// it to tell; kCorrupt when `text` is cut although there is room. Pure; `folder` is what an error names.
+Result<> CheckWhole(std::string_view text, const std::string& folder, uint64_t free_bytes);
+/// Reads a configuration that conf(1) has just written below `folder`, and holds it to CheckWhole().
+Result<std::string> ReadWritten(const std::string& path, const std::string& folder);
+
 /// Runs make. Leaves in `output` what configuring leaves there, but for .config itself: that it does not
-/// touch. kUnsupported when the tree must be cleaned first or a program is missing, with what make said.
+/// touch. kUnsupported when the tree must be cleaned first or a program is missing, with what make said;
+/// kNoSpace when the disk of `output` has no room for a configuration.
 class MakeConfigurator final : public Configurator {
  public:
   MakeConfigurator(sys::Spawner& spawner, ConfigTarget target)

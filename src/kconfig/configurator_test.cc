@@ -1,0 +1,74 @@
+#include "kconfig/configurator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "sys/files.h"
+
+namespace kiln::kconfig {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr uint64_t kRoom = uint64_t{1} << 30;
+
+/// Stands for make: `conf` makes of the file that KCONFIG_CONFIG= names what the last word asks for.
+class FakeMake final : public sys::Spawner {
+ public:
+  std::function<std::string(const std::string& target, const std::string& before)> conf;
+  std::vector<std::string> targets;
+
+  Result<sys::Child> Spawn(const sys::Command&) override {
+    return MakeError(ErrorCode::kUnsupported, "not in this test");
+  }
+  Result<sys::Captured> Run(const sys::Command& command, std::string_view, const sys::RunLimits&) override {
+    targets.push_back(command.argv.back());
+    for (std::string_view word : command.argv) {
+      if (!ConsumePrefix(word, "KCONFIG_CONFIG=")) continue;
+      const std::string path(word);
+      const auto before = sys::ReadFile(path);
+      KILN_TRY(sys::WriteFileAtomic(path, conf(targets.back(), before ? *before : "")));
+    }
+    return sys::Captured{};
+  }
+};
+
+class MakeConfiguratorTest : public testing::Test {
+ protected:
+  const sys::TempDir folder_ = *sys::TempDir::Create("/tmp", "kiln-configurator-test");
+  const std::string source_ = sys::JoinPath(folder_.path(), "src");
+  const std::string output_ = sys::JoinPath(folder_.path(), "out");
+  FakeMake make_;
+};
+
+TEST(CheckWhole, AFullDiskAndACutFileAreTold) {
+  EXPECT_TRUE(CheckWhole("CONFIG_A=y\n", "/c", kRoom));
+  const auto full = CheckWhole("CONFIG_A=y\n", "/c", 4096);
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code(), ErrorCode::kNoSpace);
+  EXPECT_THAT(full.error().Text(), HasSubstr("/c: only 4"));
+  EXPECT_EQ(CheckWhole("", "/c", 0).error().code(), ErrorCode::kNoSpace);
+  EXPECT_EQ(CheckWhole("", "/c", kRoom).error().code(), ErrorCode::kCorrupt);
+  const auto cut = CheckWhole("CONFIG_A=y\nCONFIG_", "/c", kRoom);
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().code(), ErrorCode::kCorrupt);
+  EXPECT_THAT(cut.error().Text(), HasSubstr("cut in the middle of a line"));
+}
+
+TEST_F(MakeConfiguratorTest, ACutConfigurationIsRefusedThoughConfEndedWell) {
+  MakeConfigurator configurator(make_, {.source = source_, .output = output_});
+  make_.conf = [](const std::string&, const std::string& before) { return before.substr(0, 15); };
+  const auto cut = configurator.Resolve({.kind = Base::Kind::kFile}, "CONFIG_A=y\nCONFIG_B=y", "CONFIG_C=y\n");
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().code(), ErrorCode::kCorrupt);
+  make_.conf = [](const std::string&, const std::string& before) { return before; };
+  EXPECT_EQ(*configurator.Resolve({.kind = Base::Kind::kFile}, "CONFIG_A=y", "CONFIG_C=y\n"),
+            "CONFIG_A=y\nCONFIG_C=y\n");
+}
+
+}  // namespace
+}  // namespace kiln::kconfig
