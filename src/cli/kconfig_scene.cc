@@ -70,7 +70,8 @@ Result<KconfigScene> FindKconfigScene(const Context& context, const Parsed& pars
                                 ? scene.source
                                 : sys::JoinPath(kernel::TreeFolder(context.paths.cache, scene.source),
                                                 "kconfig." + scene.arch.srcarch),
-                  .arch = foreign ? scene.arch.arch : ""};
+                  .arch = foreign ? scene.arch.arch : "",
+                  .srcarch = scene.arch.srcarch};
   if (want == WantConfig::kNo) return scene;
   scene.config_path = parsed.Last("--config");
   if (scene.config_path.empty())

@@ -76,6 +76,19 @@ Result<std::string> ReadWritten(const std::string& path, const std::string& fold
   return text;
 }
 
+Result<std::optional<std::string>> TreeFragment(const ConfigTarget& target, std::string_view word) {
+  std::optional<std::string> all;
+  if (!word.ends_with(".config") || target.srcarch.empty()) return all;
+  for (const std::string& folder : {std::string("kernel"), "arch/" + target.srcarch}) {
+    const std::string path = fmt::format("{}/{}/configs/{}", target.source, folder, word);
+    if (!sys::IsRegularFile(path)) continue;
+    if (!all) all.emplace();
+    // A fragment may lack the newline at its end.
+    *all += '\n' + KILN_TRY(sys::ReadFile(path, kMaxConfigBytes), "reading a fragment of the tree");
+  }
+  return all;
+}
+
 std::vector<std::vector<std::string>> ConfigSteps(const ConfigTarget& target, const Base& base,
                                                   const std::string& config, const std::string& fragment) {
   if (base.kind == Base::Kind::kNothing)
@@ -100,11 +113,20 @@ Result<std::string> MakeConfigurator::Resolve(const Base& base, const std::strin
   const auto steps = ConfigSteps(target_, base, config, fragment_file);
   std::string text;
   for (size_t i = 0; i < steps.size(); ++i) {
+    std::vector<std::string> argv = steps[i];
+    // Linux 6.1 merges them into `.config` whatever KCONFIG_CONFIG says (6.12 does not), and that is not ours.
+    if (base.kind == Base::Kind::kTargets && i < base.targets.size()) {
+      if (const auto own = KILN_TRY(TreeFragment(target_, base.targets[i]))) {
+        text += *own;
+        KILN_TRY(sys::WriteFileAtomic(config, text));
+        argv.back() = "olddefconfig";
+      }
+    }
     if (base.kind == Base::Kind::kTargets && i + 1 == steps.size() && !fragment.empty()) {
       text.append("\n").append(fragment);
       KILN_TRY(sys::WriteFileAtomic(config, text));
     }
-    const auto ran = KILN_TRY(spawner_.Run({.argv = steps[i]}, {}, {.timeout = kMakeTimeout}),
+    const auto ran = KILN_TRY(spawner_.Run({.argv = argv}, {}, {.timeout = kMakeTimeout}),
                               "configuring {}", target_.source);
     if (ran.status.ok()) {
       text = KILN_TRY(ReadWritten(config, target_.output), "configuring {}", Printable(target_.source));
@@ -112,7 +134,7 @@ Result<std::string> MakeConfigurator::Resolve(const Base& base, const std::strin
     }
     const std::string said = ran.output + ran.errors;
     return MakeError(ErrorCode::kUnsupported, "configuring {}: {} ended with {}{}", Printable(target_.source),
-                     Printable(ShellJoin(steps[i])), ran.status.Text(), LastLines(said))
+                     Printable(ShellJoin(argv)), ran.status.Text(), LastLines(said))
         .Hint(HintFor(said));
   }
   return text;

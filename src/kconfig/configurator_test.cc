@@ -70,5 +70,31 @@ TEST_F(MakeConfiguratorTest, ACutConfigurationIsRefusedThoughConfEndedWell) {
             "CONFIG_A=y\nCONFIG_C=y\n");
 }
 
+// Linux 6.1 merges the fragment of `make X.config` into .config, whatever KCONFIG_CONFIG says.
+TEST_F(MakeConfiguratorTest, AFragmentOfTheTreeIsMergedIntoItsBase) {
+  for (const char* folder : {"/kernel/configs", "/arch/x86/configs", "/arch/arm64/configs"}) {
+    EXPECT_TRUE(sys::MakeDirectories(source_ + folder));
+    EXPECT_TRUE(sys::WriteFileAtomic(source_ + folder + "/vm.config", fmt::format("# {}", folder)));
+  }
+  make_.conf = [](const std::string& target, const std::string& before) {
+    return (before.empty() ? "" : before + "\n") + "made by " + target + "\n";
+  };
+  MakeConfigurator configurator(make_, {.source = source_, .output = output_, .srcarch = "x86"});
+  const auto text = configurator.Resolve(*ParseBase("vm.config"), "", "CONFIG_A=y\n");
+  ASSERT_TRUE(text) << text.error().Text();
+  EXPECT_THAT(make_.targets, ElementsAre("defconfig", "olddefconfig", "olddefconfig"));
+  EXPECT_EQ(*text,
+            "made by defconfig\n\n# /kernel/configs\n# /arch/x86/configs\nmade by olddefconfig\n\n"
+            "CONFIG_A=y\n\nmade by olddefconfig\n");
+  EXPECT_FALSE(sys::Exists(output_ + "/.config"));
+}
+
+TEST_F(MakeConfiguratorTest, AFragmentThatTheTreeLacksIsForMakeToComplainOf) {
+  make_.conf = [](const std::string&, const std::string& before) { return before + "x\n"; };
+  MakeConfigurator configurator(make_, {.source = source_, .output = output_, .srcarch = "x86"});
+  EXPECT_TRUE(configurator.Resolve(*ParseBase("vm.config"), "", ""));
+  EXPECT_THAT(make_.targets, ElementsAre("defconfig", "vm.config", "olddefconfig"));
+}
+
 }  // namespace
 }  // namespace kiln::kconfig
