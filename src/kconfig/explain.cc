@@ -95,7 +95,7 @@ class Explainer {
     else if (!done)
       Say(Reason::kUnexplained, "no rule of the Kconfig files that were read explains it");
     if (out_.reason == Reason::kDependency || out_.reason == Reason::kNoPrompt ||
-        out_.reason == Reason::kSelected || out_.reason == Reason::kHidden)
+        out_.reason == Reason::kSelected || out_.reason == Reason::kHidden || out_.reason == Reason::kFree)
       AddFixes();
     return std::move(out_);
   }
@@ -318,15 +318,39 @@ class Explainer {
       return Say(Reason::kHidden, fmt::format("its prompt is hidden without {}, so its default decides: {}",
                                               Needs(out_.blockers), DefaultText()));
     }
-    for (const EntryId entry : model_.symbol(id_).entries) {
-      for (const Range& range : model_.entry(entry).ranges) {
-        if (evaluator_.Of(range.condition).high == 0) continue;
-        return Say(Reason::kRange,
-                   fmt::format("the range is {} to {} ({})", RangeEnd(range.low), RangeEnd(range.high),
-                               model_.Where(model_.entry(entry).place)));
-      }
+    if (const auto active = ActiveRange(); active && !IsWithin(*active->second)) {
+      const auto& [entry, range] = *active;
+      return Say(Reason::kRange,
+                 fmt::format("the range is {} to {} ({})", RangeEnd(range->low), RangeEnd(range->high),
+                             model_.Where(model_.entry(entry).place)));
     }
     return NeedsTools();
+  }
+
+  // The first whose condition holds, as conf takes it.
+  std::optional<std::pair<EntryId, const Range*>> ActiveRange() const {
+    for (const EntryId entry : model_.symbol(id_).entries) {
+      if (evaluator_.Depends(entry).high == 0) continue;
+      for (const Range& range : model_.entry(entry).ranges)
+        if (evaluator_.Of(range.condition).high > 0) return std::pair{entry, &range};
+    }
+    return std::nullopt;
+  }
+
+  std::optional<int64_t> NumberOf(std::string_view text) const {
+    if (type() != Type::kHex) return ParseSigned(text);
+    if (!ConsumePrefix(text, "0x")) ConsumePrefix(text, "0X");
+    const auto value = ParseUnsigned(text, 16);
+    if (!value || *value > static_cast<uint64_t>(INT64_MAX)) return std::nullopt;
+    return static_cast<int64_t>(*value);
+  }
+
+  // An end that only a program could tell is no limit that we know of.
+  bool IsWithin(const Range& range) const {
+    const auto wanted = NumberOf(out_.wanted);
+    const auto low = NumberOf(RangeEnd(range.low));
+    const auto high = NumberOf(RangeEnd(range.high));
+    return wanted && !(low && *wanted < *low) && !(high && *wanted > *high);
   }
 
   std::string RangeEnd(ExprId id) const {

@@ -48,6 +48,36 @@ TEST(Explain, WhatNobodyAskedForIsFree) {
   EXPECT_EQ(Why(model, *config, "CRC", "n").reason, Reason::kHidden);
 }
 
+Model ModelOf(const std::string& kconfig) {
+  FakeFiles files;
+  files.texts["/t/Kconfig"] = kconfig;
+  auto model = ReadModel(files, {.tree = "/t"});
+  EXPECT_TRUE(model && model->problems.empty());
+  return *std::move(model);
+}
+
+std::vector<std::string> Words(const std::optional<std::vector<Assignment>>& assignments) {
+  std::vector<std::string> words;
+  for (const Assignment& one : assignments.value_or(std::vector<Assignment>{}))
+    words.push_back(one.symbol + "=" + one.value);
+  return words;
+}
+
+TEST(Explain, ANumberWithinTheRangeIsFree) {
+  const Model model = ModelOf(
+      "config BIG\n\tbool \"Big\"\nconfig CPUS_END\n\tint\n\tdefault 512\nconfig CPUS\n\tint \"CPUs\"\n"
+      "\trange 2000 8000 if BIG\n\trange 2 CPUS_END\nconfig BASE\n\thex \"Base\"\n\trange 0x10 0xff\n");
+  const auto config =
+      DotConfig::Parse("# CONFIG_BIG is not set\nCONFIG_CPUS_END=512\nCONFIG_CPUS=64\nCONFIG_BASE=0x20\n");
+  EXPECT_EQ(Why(model, *config, "CPUS", "8").reason, Reason::kFree);
+  EXPECT_THAT(Words(Why(model, *config, "CPUS", "8").fixes), ElementsAre("CPUS=8"));
+  EXPECT_EQ(Why(model, *config, "CPUS", "512").reason, Reason::kFree);
+  EXPECT_EQ(Why(model, *config, "CPUS", "513").reason, Reason::kRange);
+  EXPECT_THAT(Why(model, *config, "CPUS", "1").text, HasSubstr("the range is 2 to 512"));
+  EXPECT_EQ(Why(model, *config, "BASE", "0xFF").reason, Reason::kFree);
+  EXPECT_EQ(Why(model, *config, "BASE", "0x100").reason, Reason::kRange);
+}
+
 TEST(Explain, RustSaysWhoKnowsMore) {
   FakeFiles files;
   files.texts["/t/Kconfig"] =
