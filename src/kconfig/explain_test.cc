@@ -103,6 +103,24 @@ TEST(Solve, FollowsMenusAndAlternatives) {
   EXPECT_FALSE(Solve(model, *config, model.Find("CARD"), "m", {{.symbol = "LEGACY", .value = "y"}}));
 }
 
+TEST(Solve, WhatTheToolsDoNotGiveCantBeHad) {
+  const Model model = ModelOf(
+      "config CC_IS_CLANG\n\tdef_bool $(shell,clang)\nconfig CAN_LATER\n\tdef_bool $(shell,x)\n\tdepends on ON\n"
+      "config ON\n\tbool \"On\"\nconfig PLUGINS\n\tbool \"Plugins\"\n\tdepends on $(shell,plugin)\n\tdefault y\n"
+      "config LTO\n\tbool \"LTO\"\n\tdepends on CC_IS_CLANG\n"
+      "config RANDOM\n\tbool \"Random\"\n\tdepends on CC_IS_CLANG || PLUGINS\n"
+      "config LATER\n\tbool \"Later\"\n\tdepends on CAN_LATER\n");
+  const auto config = DotConfig::Parse("# CONFIG_ON is not set\n");
+  EXPECT_FALSE(Solve(model, *config, model.Find("LTO"), "y"));
+  EXPECT_FALSE(Solve(model, *config, model.Find("RANDOM"), "y"));
+  EXPECT_THAT(Why(model, *config, "RANDOM", "y").fixes, IsEmpty());
+  // Nobody has asked the tools yet.
+  EXPECT_THAT(Words(Solve(model, *config, model.Find("LATER"), "y")), ElementsAre("ON=y", "LATER=y"));
+  // A compiler that can has been asked.
+  const auto clang = DotConfig::Parse("CONFIG_CC_IS_CLANG=y\n# CONFIG_LTO is not set\n");
+  EXPECT_THAT(Words(Solve(model, *clang, model.Find("LTO"), "y")), ElementsAre("LTO=y"));
+}
+
 /// Knows of dependencies what the golden Kconfig has, as far as these tests need it.
 class FakeConfigurator final : public Configurator {
  public:

@@ -18,7 +18,7 @@ constexpr size_t kMaxSteps = 20'000;
 class Search {
  public:
   Search(const Model& model, const DotConfig& config, const std::vector<Assignment>& kept)
-      : model_(model), evaluator_(model, config, &overlay_) {
+      : model_(model), evaluator_(model, config, &overlay_), before_(model, config) {
     for (const Assignment& one : kept)
       if (const SymbolId id = model.Find(one.symbol); id != kNone) {
         overlay_[id] = one.value;
@@ -101,8 +101,28 @@ class Search {
     return done;
   }
 
+  // conf writes down every symbol that can be set. One that only a macro could hide, and that is not written,
+  // was hidden by it: the tools do not give what it asks for.
+  bool IsHiddenByTools(EntryId entry) const {
+    const Truth visible = before_.VisibleAt(entry);
+    return visible.low == 0 && visible.high > 0 &&
+           !before_.config().Mentions(model_.symbol(model_.entry(entry).symbol).name);
+  }
+
+  // So for a default that only a macro could make less, when it and not a person decided.
+  bool IsDeniedByTools(EntryId entry, size_t index, uint8_t wanted) const {
+    const Entry& of = model_.entry(entry);
+    if (before_.VisibleAt(entry).high > 0 || before_.Tristate(of.symbol) >= wanted) return false;
+    for (size_t i = 0; i < index; ++i)
+      if (before_.Of(of.defaults[i].condition).high > 0) return false;
+    const Default& one = of.defaults[index];
+    const Truth all[] = {before_.Depends(entry), before_.Of(one.condition), before_.Of(one.value)};
+    return std::ranges::all_of(all, [&](Truth truth) { return truth.high >= wanted; }) &&
+           std::ranges::any_of(all, [&](Truth truth) { return truth.low < wanted; });
+  }
+
   bool ByPrompt(EntryId entry, SymbolId id, uint8_t need, std::string_view value) {
-    if (!model_.entry(entry).has_prompt) return false;
+    if (!model_.entry(entry).has_prompt || IsHiddenByTools(entry)) return false;
     for (const Condition& condition : ConditionsOf(model_, entry))
       if (!Require(condition.expr, need, 0)) return false;
     if (const EntryId choice = model_.ChoiceOf(entry); choice != kNone) {
@@ -130,9 +150,11 @@ class Search {
     if (entry.has_prompt) return false;
     for (const Condition& condition : ConditionsOf(model_, id, true))
       if (!Require(condition.expr, wanted, 0)) return false;
-    for (const Default& one : entry.defaults) {
+    for (size_t i = 0; i < entry.defaults.size(); ++i) {
+      const Default& one = entry.defaults[i];
       const Saved start = Save();
-      if (Require(one.condition, wanted, 0) && Require(one.value, wanted, 0)) {
+      if (!IsDeniedByTools(id, i, wanted) && Require(one.condition, wanted, 0) &&
+          Require(one.value, wanted, 0)) {
         overlay_[symbol] = wanted == 2 ? "y" : "m";
         return true;
       }
@@ -146,7 +168,7 @@ class Search {
     const Symbol& symbol = model_.symbol(id);
     return Cheapest(symbol.entries.size(), [&](size_t i) {
       const EntryId entry = symbol.entries[i];
-      if (!model_.entry(entry).has_prompt) return false;
+      if (!model_.entry(entry).has_prompt || IsHiddenByTools(entry)) return false;
       return std::ranges::all_of(ConditionsOf(model_, entry),
                                  [&](const Condition& c) { return Require(c.expr, need > 1 ? 1 : need, 0); });
     });
@@ -292,6 +314,7 @@ class Search {
   const Model& model_;
   Evaluator::Overlay overlay_;
   Evaluator evaluator_;
+  Evaluator before_;             // Without the overlay: what conf made of it, with the tools that it had.
   std::vector<SymbolId> order_;  // Of what a person must assign.
   std::vector<SymbolId> kept_;
   std::vector<SymbolId> open_;
