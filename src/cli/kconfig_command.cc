@@ -153,7 +153,7 @@ Result<int> KconfigWhyCommand(Context& context, const Parsed& parsed) {
   if (!why.fixes.empty())
     out += fmt::format("To have it: kiln kconfig set {}\n",
                        WordsOf({{.symbol = asked.symbol, .value = asked.value}}));
-  if (why.fixes.size() > 1) out += fmt::format("  which sets {}\n", WordsOf(why.fixes));
+  if (kconfig::NeedsMore(why)) out += fmt::format("  which sets {}\n", WordsOf(why.fixes));
   if (const auto selectors = ActiveSelectors(model, evaluator, id); !selectors.empty())
     out += fmt::format("Selected by: {}\n", Join(selectors, ", "));
   out += "Defined:\n";

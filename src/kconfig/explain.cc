@@ -483,6 +483,11 @@ std::vector<std::string> NearestSymbols(const Model& model, std::string_view nam
   return found;
 }
 
+bool NeedsMore(const Explanation& explanation) {
+  return std::ranges::any_of(explanation.fixes,
+                             [&](const Assignment& fix) { return fix.symbol != explanation.symbol; });
+}
+
 std::string RenderExplanations(std::span<const Explanation> explanations) {
   std::string out;
   for (const Explanation& one : explanations) {
@@ -498,7 +503,7 @@ std::string RenderExplanations(std::span<const Explanation> explanations) {
     for (const Blocker& blocker : one.blockers)
       out += fmt::format("    {}: {} {}\n", blocker.where, Printable(blocker.clause),
                          Printable(blocker.condition));
-    if (one.fixes.size() > 1 || (one.fixes.size() == 1 && one.fixes[0].symbol != one.symbol)) {
+    if (NeedsMore(one)) {
       out += "    to have it:";
       for (const Assignment& fix : one.fixes)
         out += fmt::format(" CONFIG_{}={}", fix.symbol, Printable(fix.value));

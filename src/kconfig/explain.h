@@ -66,6 +66,9 @@ std::string Values(const Evaluator& evaluator, ExprId expr);
 /// Names of defined symbols near to `name`, the nearest first, at most `limit`.
 std::vector<std::string> NearestSymbols(const Model& model, std::string_view name, size_t limit = 3);
 
+/// Whether its fixes assign anything but the symbol itself.
+bool NeedsMore(const Explanation& explanation);
+
 /// For a terminal: one block a request, "CONFIG_X=y (a.config:3) is n: needs …".
 std::string RenderExplanations(std::span<const Explanation> explanations);
 

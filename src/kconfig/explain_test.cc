@@ -78,6 +78,16 @@ TEST(Explain, ANumberWithinTheRangeIsFree) {
   EXPECT_EQ(Why(model, *config, "BASE", "0x100").reason, Reason::kRange);
 }
 
+TEST(Explain, OneFixOfAnotherSymbolIsMoreToSet) {
+  const Model model =
+      ModelOf("config 64BIT\n\tbool \"64-bit\"\nconfig X86_32\n\tdef_bool y\n\tdepends on !64BIT\n");
+  const auto config = DotConfig::Parse("CONFIG_64BIT=y\n");
+  const Explanation why = Why(model, *config, "X86_32", "y");
+  EXPECT_THAT(Words(why.fixes), ElementsAre("64BIT=n"));
+  EXPECT_TRUE(NeedsMore(why));
+  EXPECT_FALSE(NeedsMore(Why(model, *config, "64BIT", "n")));
+}
+
 TEST(Explain, RustSaysWhoKnowsMore) {
   FakeFiles files;
   files.texts["/t/Kconfig"] =
