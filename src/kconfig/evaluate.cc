@@ -18,17 +18,6 @@ Truth Known(uint8_t value) { return {value, value}; }
 Truth Min(Truth a, Truth b) { return {std::min(a.low, b.low), std::min(a.high, b.high)}; }
 Truth Max(Truth a, Truth b) { return {std::max(a.low, b.low), std::max(a.high, b.high)}; }
 
-std::string Unquoted(std::string_view value) {
-  if (value.size() < 2 || !value.starts_with('"') || !value.ends_with('"')) return std::string(value);
-  value = value.substr(1, value.size() - 2);
-  std::string out;
-  for (size_t i = 0; i < value.size(); ++i) {
-    if (value[i] == '\\' && i + 1 < value.size()) ++i;
-    out += value[i];
-  }
-  return out;
-}
-
 std::optional<int64_t> Number(std::string_view text) {
   if (text == "n") return 0;
   if (text == "m") return 1;
@@ -50,6 +39,17 @@ Truth Promoted(Truth truth) {
 }
 
 }  // namespace
+
+std::string Unquoted(std::string_view value) {
+  if (value.size() < 2 || !value.starts_with('"') || !value.ends_with('"')) return std::string(value);
+  value = value.substr(1, value.size() - 2);
+  std::string out;
+  for (size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '\\' && i + 1 < value.size()) ++i;
+    out += value[i];
+  }
+  return out;
+}
 
 char Letter(uint8_t tristate) { return tristate == kYes ? 'y' : tristate == kMod ? 'm' : 'n'; }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "kconfig/fragment.h"
 #include "kconfig/model.h"
@@ -16,6 +17,8 @@ struct Truth {
   uint8_t high = 0;
   friend bool operator==(const Truth&, const Truth&) = default;
 };
+/// A value of a .config without its quotes and backslashes.
+std::string Unquoted(std::string_view value);
 /// 'n', 'm' or 'y'.
 char Letter(uint8_t tristate);
 
@@ -33,6 +36,8 @@ class Evaluator {
   uint8_t Tristate(SymbolId symbol) const;
   /// As it is written in a .config, without quotes; "n" for a bool or tristate that is not set, else "".
   std::string Text(SymbolId symbol) const;
+  /// The same of one side of a comparison or of a default: a symbol or a literal; a macro as it is written.
+  std::string OperandText(const Expr& expr) const;
   /// The entry's `depends on` and those of all that it stands in.
   Truth Depends(EntryId entry) const;
   /// Whether a person can set it there: Depends(), its prompt's condition, `visible if` of its menus, and its
@@ -49,7 +54,6 @@ class Evaluator {
 
  private:
   Truth Compare(const Expr& expr) const;
-  std::string OperandText(const Expr& expr) const;
   const Model& model_;
   const DotConfig& config_;
   const Overlay* overlay_;

@@ -95,7 +95,8 @@ class Explainer {
     else if (!done)
       Say(Reason::kUnexplained, "no rule of the Kconfig files that were read explains it");
     if (out_.reason == Reason::kDependency || out_.reason == Reason::kNoPrompt ||
-        out_.reason == Reason::kSelected || out_.reason == Reason::kHidden || out_.reason == Reason::kFree)
+        out_.reason == Reason::kSelected || out_.reason == Reason::kHidden || out_.reason == Reason::kFree ||
+        out_.reason == Reason::kChoice)
       AddFixes();
     return std::move(out_);
   }

@@ -113,6 +113,22 @@ TEST(Solve, FollowsMenusAndAlternatives) {
   EXPECT_FALSE(Solve(model, *config, model.Find("CARD"), "m", {{.symbol = "LEGACY", .value = "y"}}));
 }
 
+TEST(Solve, AValueThatNobodyCanSetComesFromADefault) {
+  const Model model = ModelOf(
+      "choice\n\tprompt \"Timer\"\nconfig HZ_100\n\tbool \"100\"\nconfig HZ_300\n\tbool \"300\"\nendchoice\n"
+      "config HZ\n\tint\n\tdefault 100 if HZ_100\n\tdefault 300 if HZ_300\n"
+      "config LSM\n\tstring\n\tdefault \"a,b\" if AB\n\tdefault \"c\"\nconfig AB\n\tbool \"AB\"\n");
+  const auto config = DotConfig::Parse(
+      "CONFIG_HZ_100=y\n# CONFIG_HZ_300 is not set\nCONFIG_HZ=100\nCONFIG_LSM=\"a,b\"\nCONFIG_AB=y\n");
+  EXPECT_THAT(Words(Why(model, *config, "HZ", "300").fixes), ElementsAre("HZ_300=y"));
+  EXPECT_THAT(Words(Solve(model, *config, model.Find("LSM"), "\"c\"")), ElementsAre("AB=n"));
+  EXPECT_FALSE(Solve(model, *config, model.Find("HZ"), "250"));
+  // A member of a choice can be had by itself.
+  const Explanation member = Why(model, *config, "HZ_300", "y");
+  EXPECT_EQ(member.reason, Reason::kChoice);
+  EXPECT_THAT(Words(member.fixes), ElementsAre("HZ_300=y"));
+}
+
 TEST(Solve, WhatTheToolsDoNotGiveCantBeHad) {
   const Model model = ModelOf(
       "config CC_IS_CLANG\n\tdef_bool $(shell,clang)\nconfig CAN_LATER\n\tdef_bool $(shell,x)\n\tdepends on ON\n"

@@ -30,7 +30,12 @@ class Search {
     const Type type = model_.symbol(id).type;
     if (type == Type::kBool || type == Type::kTristate)
       return wanted == "n" ? AtMost(id, 0) : wanted == "m" ? AtLeast(id, 1, "m") : AtLeast(id, 2, "y");
-    return MakeVisible(id, 2) && (Assign(id, std::string(wanted)), true);
+    if (MakeVisible(id, 2)) {
+      Assign(id, std::string(wanted));
+      return true;
+    }
+    const auto& entries = model_.symbol(id).entries;
+    return Cheapest(entries.size(), [&](size_t i) { return ByValue(entries[i], id, wanted); });
   }
 
   std::vector<Assignment> assignments() const {
@@ -162,6 +167,24 @@ class Search {
       if (evaluator_.Of(one.condition).low > 0) return false;  // An earlier default decides.
     }
     return false;
+  }
+
+  // A number or a text that nobody can set: by the default that is equal to it.
+  bool ByValue(EntryId id, SymbolId symbol, std::string_view wanted) {
+    const Entry& entry = model_.entry(id);
+    for (const Condition& condition : ConditionsOf(model_, id, true))
+      if (!Require(condition.expr, 1, 0)) return false;
+    return Cheapest(entry.defaults.size(), [&](size_t i) {
+      const Expr& value = model_.exprs[entry.defaults[i].value];
+      const bool known = value.op == Op::kSymbol || value.op == Op::kText;
+      if (!known || evaluator_.OperandText(value) != Unquoted(wanted)) return false;
+      if (!Require(entry.defaults[i].condition, 1, 0)) return false;
+      // The first whose condition holds decides.
+      for (size_t earlier = 0; earlier < i; ++earlier)
+        if (!Forbid(entry.defaults[earlier].condition, 0, 0)) return false;
+      overlay_[symbol] = std::string(wanted);
+      return true;
+    });
   }
 
   bool MakeVisible(SymbolId id, uint8_t need) {
