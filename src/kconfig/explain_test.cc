@@ -129,6 +129,14 @@ TEST(Solve, AValueThatNobodyCanSetComesFromADefault) {
   EXPECT_THAT(Words(member.fixes), ElementsAre("HZ_300=y"));
 }
 
+TEST(Solve, ADefaultBehindAHiddenPromptCounts) {
+  const Model model = ModelOf(
+      "config ALL\n\tbool\nconfig MEDIA\n\tbool \"Media\"\nconfig CAMERA\n\tbool \"Cameras\" if ALL\n"
+      "\tdepends on MEDIA\n\tdefault y\nconfig SENSOR\n\tbool \"Sensor\"\n\tdepends on CAMERA\n");
+  const auto config = DotConfig::Parse("# CONFIG_MEDIA is not set\n");
+  EXPECT_THAT(Words(Solve(model, *config, model.Find("SENSOR"), "y")), ElementsAre("MEDIA=y", "SENSOR=y"));
+}
+
 TEST(Solve, WhatTheToolsDoNotGiveCantBeHad) {
   const Model model = ModelOf(
       "config CC_IS_CLANG\n\tdef_bool $(shell,clang)\nconfig CAN_LATER\n\tdef_bool $(shell,x)\n\tdepends on ON\n"

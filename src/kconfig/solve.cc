@@ -152,9 +152,10 @@ class Search {
 
   bool ByDefault(EntryId id, SymbolId symbol, uint8_t wanted) {
     const Entry& entry = model_.entry(id);
-    if (entry.has_prompt) return false;
     for (const Condition& condition : ConditionsOf(model_, id, true))
       if (!Require(condition.expr, wanted, 0)) return false;
+    // Where a person can answer, the answer counts and not the default.
+    if (evaluator_.VisibleAt(id).high > 0) return false;
     for (size_t i = 0; i < entry.defaults.size(); ++i) {
       const Default& one = entry.defaults[i];
       const Saved start = Save();
