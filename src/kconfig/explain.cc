@@ -85,11 +85,13 @@ class Explainer {
   }
 
   Explanation Run() {
-    if (Holds(config_, out_.symbol, out_.wanted)) {
+    // Off it is, but not for being asked: most likely the name is wrong.
+    const bool is_unknown = Unknown();
+    if (!is_unknown && Holds(config_, out_.symbol, out_.wanted)) {
       out_.text = Holding();
       return std::move(out_);
     }
-    const bool done = Unknown() || WrongType() || (IsTristateLike(type()) ? Tristate() : Value());
+    const bool done = is_unknown || WrongType() || (IsTristateLike(type()) ? Tristate() : Value());
     if (!done && evaluator_.Visible(id_).low > 0)
       Say(Reason::kFree, "nothing forbids it: this configuration was made without asking for it");
     else if (!done)
@@ -110,7 +112,7 @@ class Explainer {
   }
 
   std::string Holding() const {
-    if (id_ == kNone || out_.wanted == "n") return "it is as asked for";
+    if (out_.wanted == "n") return "it is as asked for";
     if (evaluator_.Visible(id_).low == 0)
       return "it is as asked for, though nobody could set it to anything else";
     return "it is as asked for";

@@ -88,6 +88,14 @@ TEST(Explain, OneFixOfAnotherSymbolIsMoreToSet) {
   EXPECT_FALSE(NeedsMore(Why(model, *config, "64BIT", "n")));
 }
 
+TEST(Explain, WhatNoFileDefinesIsUnknownThoughItIsOff) {
+  const Model model = GoldenModel();
+  const auto config = DotConfig::Parse(Golden("final.config"));
+  const Explanation why = Why(model, *config, "CARDD", "n");
+  EXPECT_EQ(why.reason, Reason::kUnknown);
+  EXPECT_THAT(why.text, HasSubstr("no Kconfig file of this tree defines it"));
+}
+
 TEST(Explain, RustSaysWhoKnowsMore) {
   FakeFiles files;
   files.texts["/t/Kconfig"] =
