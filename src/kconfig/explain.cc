@@ -25,6 +25,12 @@ std::string Listed(const std::vector<std::string>& words) {
   return text;
 }
 
+// A text as a .config has it; a quote that stands at one end alone was meant as one of the two.
+std::string Quoted(std::string_view text) {
+  if (!ConsumePrefix(text, "\"")) ConsumeSuffix(text, "\"");
+  return fmt::format("\"{}\"", text);
+}
+
 /// Why a definition can't be set to `wanted`: the smallest parts of its conditions that fail.
 class Blockage {
  public:
@@ -150,7 +156,7 @@ class Explainer {
       }
       case Type::kString:
         if (quoted) break;
-        return Say(Reason::kWrongType, fmt::format("it is a string: \"{}\", with quotes", wanted));
+        return Say(Reason::kWrongType, fmt::format("it is a string: {}, with quotes", Quoted(wanted)));
       case Type::kUnknown:
         return Say(Reason::kUnknown, "no Kconfig file gives it a type");
     }

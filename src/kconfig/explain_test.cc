@@ -96,6 +96,13 @@ TEST(Explain, WhatNoFileDefinesIsUnknownThoughItIsOff) {
   EXPECT_THAT(why.text, HasSubstr("no Kconfig file of this tree defines it"));
 }
 
+TEST(Explain, ATextWithOneQuoteIsShownWithTwo) {
+  const Model model = GoldenModel();
+  const auto config = DotConfig::Parse(Golden("final.config"));
+  for (const char* text : {"a", "\"a", "a\""})
+    EXPECT_EQ(Why(model, *config, "NAME", text).text, "it is a string: \"a\", with quotes") << text;
+}
+
 TEST(Explain, RustSaysWhoKnowsMore) {
   FakeFiles files;
   files.texts["/t/Kconfig"] =
