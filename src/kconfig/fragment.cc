@@ -182,6 +182,8 @@ size_t DotConfig::size() const {
 
 bool Holds(const DotConfig& config, std::string_view symbol, std::string_view value) {
   const std::string_view actual = config.ValueOrN(symbol);
+  // A text whose prompt is hidden is not written at all, and is as empty.
+  if (value == "\"\"" && !config.Mentions(symbol)) return true;
   return actual == value || Canonical(actual) == Canonical(value);
 }
 

@@ -109,7 +109,7 @@ class DotConfig {
   Values values_;
 };
 
-/// Whether the final configuration has what was asked. Asking for n is met by absence; numbers are compared
+/// Whether the final configuration has what was asked. Asking for n or an empty text is met by absence; numbers are compared
 /// as they are written, as merge_config.sh does, but for 0x and letter case.
 bool Holds(const DotConfig& config, std::string_view symbol, std::string_view value);
 

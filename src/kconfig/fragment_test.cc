@@ -76,6 +76,15 @@ TEST(DotConfig, ReadsAnswers) {
   EXPECT_EQ(DotConfig::Parse("<html>").error().code(), ErrorCode::kCorrupt);
 }
 
+TEST(DotConfig, AnEmptyTextIsAsGoodAsNone) {
+  const auto config = DotConfig::Parse("CONFIG_A=\"x\"\n# CONFIG_B is not set\nCONFIG_C=\"\"\n");
+  EXPECT_TRUE(Holds(*config, "SYSTEM_REVOCATION_KEYS", "\"\""));
+  EXPECT_TRUE(Holds(*config, "C", "\"\""));
+  EXPECT_FALSE(Holds(*config, "A", "\"\""));
+  EXPECT_FALSE(Holds(*config, "B", "\"\""));  // A bool.
+  EXPECT_FALSE(Holds(*config, "X", "\"x\""));
+}
+
 TEST(DotConfig, Differences) {
   const auto a = DotConfig::Parse("CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_N=0x1F\n");
   const auto b = DotConfig::Parse("CONFIG_B=m\nCONFIG_C=y\nCONFIG_N=0x1F\n# CONFIG_Z is not set\n");
