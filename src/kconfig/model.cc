@@ -130,12 +130,45 @@ std::vector<SymbolId> Model::Members(EntryId choice) const {
   return members;
 }
 
+bool Model::Needs(ExprId id, SymbolId symbol) const {
+  if (id == kNone) return false;
+  const Expr& expr = exprs[id];
+  switch (expr.op) {
+    case Op::kSymbol:
+      return expr.left == symbol;
+    case Op::kAnd:
+      return Needs(expr.left, symbol) || Needs(expr.right, symbol);
+    case Op::kOr:
+      return Needs(expr.left, symbol) && Needs(expr.right, symbol);
+    default:
+      return false;
+  }
+}
+
+EntryId Model::MenuConfigOf(EntryId id) const {
+  // As menu_finalize() of scripts/kconfig/menu.c: it takes what follows it for as long as that depends on it.
+  for (EntryId at = id; at-- > 0 && entries[at].parent != kNone;) {
+    if (entries[at].parent != entries[id].parent) {
+      if (at == entries[id].parent) break;
+      continue;
+    }
+    if (!entries[at].is_menu || !entries[at].has_prompt) continue;
+    bool all = true;
+    for (EntryId after = at + 1; after <= id && all; ++after)
+      all = entries[after].parent != entries[id].parent || Needs(entries[after].depends, entries[at].symbol);
+    if (all) return at;
+  }
+  return kNone;
+}
+
 std::string Model::MenuPath(EntryId id) const {
   std::vector<std::string> parts;
-  for (EntryId at = entries[id].parent; at != kNone; at = entries[at].parent) {
+  for (EntryId at = id; at != kNone;) {
     const Entry& entry = entries[at];
-    if ((entry.kind == Entry::Kind::kMenu || entry.kind == Entry::Kind::kChoice) && entry.has_prompt)
-      parts.emplace_back(entry.prompt);
+    const bool is_shown = entry.kind == Entry::Kind::kMenu || entry.kind == Entry::Kind::kChoice || entry.is_menu;
+    if (at != id && is_shown && entry.has_prompt) parts.emplace_back(entry.prompt);
+    const EntryId menu = MenuConfigOf(at);
+    at = menu != kNone ? menu : entry.parent;
   }
   std::ranges::reverse(parts);
   return Join(parts, " > ");

@@ -76,6 +76,7 @@ struct Entry {
   EntryId parent = kNone;   ///< The menu, if or choice that it stands in.
   SymbolId symbol = kNone;  ///< Of kConfig.
   Type type = Type::kUnknown;
+  bool is_menu = false;   ///< A `menuconfig`: what follows and depends on its symbol stands below it.
   bool optional = false;  ///< Of kChoice: none need be chosen.
   bool has_prompt = false;
   std::string_view prompt{};
@@ -130,8 +131,12 @@ struct Model {
   EntryId ChoiceOf(EntryId entry) const;
   /// The symbols of a choice, in order.
   std::vector<SymbolId> Members(EntryId choice) const;
-  /// The nearest menus' prompts, outermost first: "Device Drivers > Network device support".
+  /// The nearest menus' prompts, outermost first, those of `menuconfig` too: "Device Drivers > USB support".
   std::string MenuPath(EntryId entry) const;
+  /// The `menuconfig` below which a menu program shows the entry; kNone when there is none.
+  EntryId MenuConfigOf(EntryId entry) const;
+  /// Whether the expression can't be more than n while `symbol` is n.
+  bool Needs(ExprId expr, SymbolId symbol) const;
 };
 
 /// What the tree's Makefile hands to its Kconfig files by the environment.

@@ -77,6 +77,44 @@ comment "nothing"
   EXPECT_EQ(model.symbol(model.Find("BAZ")).selected_by.size(), 1u);
 }
 
+TEST(Model, WhatDependsOnAMenuconfigStandsBelowIt) {
+  const Model model = Read(Tree(R"k(menu "Device Drivers"
+config BEFORE
+	bool "Before"
+menuconfig USB_SUPPORT
+	bool "USB support"
+if USB_SUPPORT
+config USB
+	tristate "Host-side USB"
+menuconfig USB_GADGET
+	bool "Gadgets"
+config USB_ETH
+	bool "Ethernet"
+	depends on USB_GADGET && NET
+endif
+config USB_STORAGE
+	bool "Storage"
+	depends on USB_SUPPORT
+config PCI
+	bool "PCI"
+config LATE
+	bool "Late"
+	depends on USB_SUPPORT
+endmenu
+)k"));
+  const auto path = [&](std::string_view name) {
+    return model.MenuPath(model.symbol(model.Find(name)).entries.at(0));
+  };
+  EXPECT_EQ(path("BEFORE"), "Device Drivers");
+  EXPECT_EQ(path("USB_SUPPORT"), "Device Drivers");
+  EXPECT_EQ(path("USB"), "Device Drivers > USB support");
+  EXPECT_EQ(path("USB_GADGET"), "Device Drivers > USB support");
+  EXPECT_EQ(path("USB_ETH"), "Device Drivers > USB support > Gadgets");
+  EXPECT_EQ(path("USB_STORAGE"), "Device Drivers > USB support");
+  EXPECT_EQ(path("PCI"), "Device Drivers");
+  EXPECT_EQ(path("LATE"), "Device Drivers");  // PCI stands between.
+}
+
 TEST(Model, SourcesFilesAndPatterns) {
   FakeFiles files = Tree(
       "source \"arch/$(SRCARCH)/Kconfig\"\nsource \"drv/*/Kconfig\"\nosource \"none\"\n"

@@ -325,6 +325,7 @@ class Reader {
   Result<bool> Statement(State& state, std::string_view word, Lexer& lexer) {
     if (word == "config" || word == "menuconfig") {
       Note(state, Config(state, lexer));
+      model_.entries[state.current].is_menu = word == "menuconfig";
     } else if (word == "menu" || word == "mainmenu") {
       const EntryId id = Push(state, Entry::Kind::kMenu);
       if (word == "mainmenu") {
