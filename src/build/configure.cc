@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "base/strings.h"
+#include "kconfig/configurator.h"
 #include "kconfig/explain.h"
 
 namespace kiln::build {
@@ -50,21 +51,19 @@ Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPla
     auto run = KILN_TRY(make({"KCONFIG_ALLCONFIG=" + wanted, "allnoconfig"}));
     if (!run.status.ok()) return Configured{.config = {}, .failed = std::move(run)};
   } else {
+    std::string text = plan.base_text;
     if (base.kind == Kind::kTargets) {
       for (const auto& target : base.targets) {
         auto run = KILN_TRY(make({target}));
         if (!run.status.ok()) return Configured{.config = {}, .failed = std::move(run)};
       }
-    } else {
-      KILN_TRY(sys::WriteFileAtomic(path, plan.base_text));
+      text = KILN_TRY(kconfig::ReadWritten(path, folder.path()), "reading what the base configuration gave");
     }
-    const std::string text =
-        KILN_TRY(sys::ReadFile(path, kMaxConfig), "reading what the base configuration gave");
     KILN_TRY(sys::WriteFileAtomic(path, MergeConfig(text, plan.requests)));
     auto run = KILN_TRY(make({"olddefconfig"}));
     if (!run.status.ok()) return Configured{.config = {}, .failed = std::move(run)};
   }
-  Configured configured{.config = KILN_TRY(sys::ReadFile(path, kMaxConfig)), .failed = {}};
+  Configured configured{.config = KILN_TRY(kconfig::ReadWritten(path, folder.path())), .failed = {}};
   if (before && identity && *before == configured.config)
     KILN_TRY(sys::SetModifiedTime(path, WallTime(Duration(identity->mtime_ns))));
   return configured;

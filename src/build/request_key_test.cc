@@ -80,7 +80,7 @@ TEST(RequestKeyTest, ChangesWithEverythingThatABuildIsMadeOf) {
       key("t", gcc, "arm64", {}, true, plain),
       key("t", gcc, "x86_64", {"W=1"}, true, plain),
       key("t", gcc, "x86_64", {}, false, plain),
-      key("t", gcc, "x86_64", {}, true, {.set = {"A=y"}}),
+      key("t", gcc, "x86_64", {}, true, {.set = {"B=y"}}),
       key("t", gcc, "x86_64", {}, true, {.fragments = {file}, .config = "defconfig"})};
   ASSERT_TRUE(sys::WriteFileAtomic(file, "CONFIG_A=n\n"));
   others.insert(key("t", gcc, "x86_64", {}, true, plain));

@@ -54,7 +54,8 @@ std::string HintFor(std::string_view said) {
 
 Result<> CheckWhole(std::string_view text, const std::string& folder, uint64_t free_bytes) {
   if (free_bytes < text.size() + kSpareBytes)
-    return MakeError(ErrorCode::kNoSpace, "{}: only {} free, too little for a configuration to be written whole",
+    return MakeError(ErrorCode::kNoSpace,
+                     "{}: only {} free, too little for a configuration to be written whole",
                      Printable(folder), FormatSize(free_bytes))
         .Hint("make room (`kiln build list` shows what kiln keeps, `kiln build rm` removes it)");
   if (text.empty())
@@ -114,7 +115,8 @@ Result<std::string> MakeConfigurator::Resolve(const Base& base, const std::strin
   std::string text;
   for (size_t i = 0; i < steps.size(); ++i) {
     std::vector<std::string> argv = steps[i];
-    // Linux 6.1 merges them into `.config` whatever KCONFIG_CONFIG says (6.12 does not), and that is not ours.
+    // Linux 6.1 merges them into `.config` whatever KCONFIG_CONFIG says (6.12 does not), and that is not
+    // ours.
     if (base.kind == Base::Kind::kTargets && i < base.targets.size()) {
       if (const auto own = KILN_TRY(TreeFragment(target_, base.targets[i]))) {
         text += *own;
@@ -126,8 +128,8 @@ Result<std::string> MakeConfigurator::Resolve(const Base& base, const std::strin
       text.append("\n").append(fragment);
       KILN_TRY(sys::WriteFileAtomic(config, text));
     }
-    const auto ran = KILN_TRY(spawner_.Run({.argv = argv}, {}, {.timeout = kMakeTimeout}),
-                              "configuring {}", target_.source);
+    const auto ran = KILN_TRY(spawner_.Run({.argv = argv}, {}, {.timeout = kMakeTimeout}), "configuring {}",
+                              target_.source);
     if (ran.status.ok()) {
       text = KILN_TRY(ReadWritten(config, target_.output), "configuring {}", Printable(target_.source));
       continue;

@@ -25,15 +25,16 @@ class Configurator {
 
 /// Where and how make configures.
 struct ConfigTarget {
-  std::string source;  ///< The source tree.
-  std::string output;  ///< O=; made when it is missing. The same as `source`: in the tree itself.
-  std::string arch{};  ///< ARCH=; empty: this machine's.
+  std::string source;     ///< The source tree.
+  std::string output;     ///< O=; made when it is missing. The same as `source`: in the tree itself.
+  std::string arch{};     ///< ARCH=; empty: this machine's.
   std::string srcarch{};  ///< The folder below arch/, with fragments of its own; empty: only make knows.
   std::vector<std::string> make{};  ///< More variables: "LLVM=1".
 };
 
-/// What `make WORD.config` merges, joined as scripts/kconfig/merge_config.sh does: kernel/configs/WORD.config and
-/// the architecture's own of that name. Nothing when `word` is no fragment of this tree: make then says why.
+/// What `make WORD.config` merges, joined as scripts/kconfig/merge_config.sh does: kernel/configs/WORD.config
+/// and the architecture's own of that name. Nothing when `word` is no fragment of this tree: make then says
+/// why.
 Result<std::optional<std::string>> TreeFragment(const ConfigTarget& target, std::string_view word);
 
 /// The make command lines of one resolution, in order. `config` is the file that the result is written to
@@ -42,9 +43,10 @@ Result<std::optional<std::string>> TreeFragment(const ConfigTarget& target, std:
 std::vector<std::vector<std::string>> ConfigSteps(const ConfigTarget& target, const Base& base,
                                                   const std::string& config, const std::string& fragment);
 
-/// Whether conf(1) can have written all of `text`, on a disk that now has so many bytes free. conf looks at none
-/// of its writes: on a full disk it leaves a part and ends well. kNoSpace when the disk is full, or too near to
-/// it to tell; kCorrupt when `text` is cut although there is room. Pure; `folder` is what an error names.
+/// Whether conf(1) can have written all of `text`, on a disk that now has so many bytes free. conf looks at
+/// none of its writes: on a full disk it leaves a part and ends well. kNoSpace when the disk is full, or too
+/// near to it to tell; kCorrupt when `text` is cut although there is room. Pure; `folder` is what an error
+/// names.
 Result<> CheckWhole(std::string_view text, const std::string& folder, uint64_t free_bytes);
 /// Reads a configuration that conf(1) has just written below `folder`, and holds it to CheckWhole().
 Result<std::string> ReadWritten(const std::string& path, const std::string& folder);

@@ -62,7 +62,8 @@ TEST(CheckWhole, AFullDiskAndACutFileAreTold) {
 TEST_F(MakeConfiguratorTest, ACutConfigurationIsRefusedThoughConfEndedWell) {
   MakeConfigurator configurator(make_, {.source = source_, .output = output_});
   make_.conf = [](const std::string&, const std::string& before) { return before.substr(0, 15); };
-  const auto cut = configurator.Resolve({.kind = Base::Kind::kFile}, "CONFIG_A=y\nCONFIG_B=y", "CONFIG_C=y\n");
+  const auto cut =
+      configurator.Resolve({.kind = Base::Kind::kFile}, "CONFIG_A=y\nCONFIG_B=y", "CONFIG_C=y\n");
   ASSERT_FALSE(cut);
   EXPECT_EQ(cut.error().code(), ErrorCode::kCorrupt);
   make_.conf = [](const std::string&, const std::string& before) { return before; };

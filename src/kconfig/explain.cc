@@ -329,9 +329,8 @@ class Explainer {
     }
     if (const auto active = ActiveRange(); active && !IsWithin(*active->second)) {
       const auto& [entry, range] = *active;
-      return Say(Reason::kRange,
-                 fmt::format("the range is {} to {} ({})", RangeEnd(range->low), RangeEnd(range->high),
-                             model_.Where(model_.entry(entry).place)));
+      return Say(Reason::kRange, fmt::format("the range is {} to {} ({})", RangeEnd(range->low),
+                                             RangeEnd(range->high), model_.Where(model_.entry(entry).place)));
     }
     return NeedsTools();
   }

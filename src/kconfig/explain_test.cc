@@ -154,8 +154,10 @@ TEST(Solve, ADefaultBehindAHiddenPromptCounts) {
 
 TEST(Solve, WhatTheToolsDoNotGiveCantBeHad) {
   const Model model = ModelOf(
-      "config CC_IS_CLANG\n\tdef_bool $(shell,clang)\nconfig CAN_LATER\n\tdef_bool $(shell,x)\n\tdepends on ON\n"
-      "config ON\n\tbool \"On\"\nconfig PLUGINS\n\tbool \"Plugins\"\n\tdepends on $(shell,plugin)\n\tdefault y\n"
+      "config CC_IS_CLANG\n\tdef_bool $(shell,clang)\nconfig CAN_LATER\n\tdef_bool $(shell,x)\n\tdepends on "
+      "ON\n"
+      "config ON\n\tbool \"On\"\nconfig PLUGINS\n\tbool \"Plugins\"\n\tdepends on $(shell,plugin)\n\tdefault "
+      "y\n"
       "config LTO\n\tbool \"LTO\"\n\tdepends on CC_IS_CLANG\n"
       "config RANDOM\n\tbool \"Random\"\n\tdepends on CC_IS_CLANG || PLUGINS\n"
       "config LATER\n\tbool \"Later\"\n\tdepends on CAN_LATER\n");

@@ -109,8 +109,8 @@ class DotConfig {
   Values values_;
 };
 
-/// Whether the final configuration has what was asked. Asking for n or an empty text is met by absence; numbers are compared
-/// as they are written, as merge_config.sh does, but for 0x and letter case.
+/// Whether the final configuration has what was asked. Asking for n or an empty text is met by absence;
+/// numbers are compared as they are written, as merge_config.sh does, but for 0x and letter case.
 bool Holds(const DotConfig& config, std::string_view symbol, std::string_view value);
 
 /// A symbol whose value is not the same in two configurations; "n" where it is not set.

@@ -165,7 +165,8 @@ std::string Model::MenuPath(EntryId id) const {
   std::vector<std::string> parts;
   for (EntryId at = id; at != kNone;) {
     const Entry& entry = entries[at];
-    const bool is_shown = entry.kind == Entry::Kind::kMenu || entry.kind == Entry::Kind::kChoice || entry.is_menu;
+    const bool is_shown =
+        entry.kind == Entry::Kind::kMenu || entry.kind == Entry::Kind::kChoice || entry.is_menu;
     if (at != id && is_shown && entry.has_prompt) parts.emplace_back(entry.prompt);
     const EntryId menu = MenuConfigOf(at);
     at = menu != kNone ? menu : entry.parent;
