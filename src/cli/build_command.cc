@@ -159,6 +159,9 @@ Result<build::Outcome> RunBuild(Context& context, const build::Request& request,
 
 Result<int> BuildCommand(Context& context, const Parsed& parsed) {
   build::Request request = KILN_TRY(MakeBuildRequest(context, parsed));
+  if (parsed.Has("--watch") && parsed.Has("--json"))
+    return Error(ErrorCode::kInvalidArgument, "--watch and --json were both given")
+        .Hint("what is built at every save is told in words; a script that builds once has --json");
   if (parsed.Has("--watch")) return WatchAndBuild(context, request, parsed.Has("--quiet"), parsed.operands);
   request.make.insert(request.make.end(), parsed.operands.begin(), parsed.operands.end());
   Duration took{};
