@@ -198,8 +198,7 @@ void Session::StartChannel(const Message& message) {
   } else if (message.type == wire::Type::kGet) {
     if (Read(message.payload, get)) failure = channel->StartTransfer(RunGet, &get, false, true);
   } else if (message.type == wire::Type::kKmsgFollow) {
-    if (Read(message.payload, kmsg))
-      failure = channel->StartTransfer(RunKmsgFollow, &kmsg, false, true);
+    if (Read(message.payload, kmsg)) failure = channel->StartTransfer(RunKmsgFollow, &kmsg, false, true);
   } else if (message.type == wire::Type::kMount) {
     if (Read(message.payload, mount)) failure = start_silent(RunMount, &mount);
   } else if (message.type == wire::Type::kUnmount) {

@@ -53,12 +53,12 @@ struct Request {
   std::string checkpoint;  ///< `--checkpoint NAME`: freeze the machine after the command.
   std::string from;        ///< `--from NAME`: the machine is that checkpoint.
 
-  std::optional<Duration> timeout;       ///< Of the command; not scaled: the user said it.
-  std::optional<Duration> boot_timeout;  ///< Scaled by the accelerator's speed when not given.
-  std::optional<Duration> hang_timeout;  ///< Likewise.
+  std::optional<Duration> timeout;          ///< Of the command; not scaled: the user said it.
+  std::optional<Duration> boot_timeout;     ///< Scaled by the accelerator's speed when not given.
+  std::optional<Duration> hang_timeout;     ///< Likewise.
   std::string expect_crash;                 ///< `--expect-crash`, run/crash_policy.h; empty: none.
   std::vector<std::string> ignore_crashes;  ///< `--ignore-crash` and the allowlist.
-  bool verbose = false;                  ///< Every kernel message on the screen.
+  bool verbose = false;                     ///< Every kernel message on the screen.
   bool keep_bundle = true;
   bool cold = false;  ///< `--cold`: boot, and neither use nor make a template.
   bool pool = true;   ///< Not `--no-pool`: a clone of the warm pool may be taken.
