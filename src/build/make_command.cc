@@ -106,9 +106,8 @@ Result<> CheckOptions(const std::vector<std::string>& options) {
                      "make's option {}: what make does with it may be no build of this tree",
                      Printable(option))
         .Hint(
-            "kiln passes on -k, -s, -j, -l, -O, -w, -d, -B and --trace; with others run make yourself, in "
-            "the folder "
-            "that `kiln build -O DIR` built in");
+            "kiln passes on -k, -s, -j, -l, -O, -w, -d, -B and --trace; with others run make yourself, "
+            "in the folder that `kiln build -O DIR` built in");
   }
   return {};
 }
