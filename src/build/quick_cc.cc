@@ -17,13 +17,8 @@ bool IsGcc(std::string_view version) {
   return name.substr(gcc + 3).find_first_not_of("-.0123456789") == std::string_view::npos;
 }
 
-std::optional<std::string> FindQuickCc(const std::string& executable) {
-  const std::string folder(sys::DirName(executable));
-  for (const auto place : {"../libexec/kiln/kiln-cc", "../lib/kiln/kiln-cc", "../kiln-cc/kiln-cc"}) {
-    std::string path = sys::AbsolutePath(place, folder);
-    if (sys::IsRegularFile(path)) return path;
-  }
-  return std::nullopt;
+Result<std::string> FindQuickCc(const std::string& executable) {
+  return sys::FindInstalled(executable, kQuickCc, kQuickCc, "../kiln-cc/kiln-cc");
 }
 
 Result<> PlaceQuickCc(const std::string& program, const std::string& folder) {
@@ -31,16 +26,13 @@ Result<> PlaceQuickCc(const std::string& program, const std::string& folder) {
   KILN_TRY(sys::MakeDirectories(folder));
   const std::string path = sys::JoinPath(folder, kQuickCc);
   // One that was a link, of an older kiln, is replaced too.
-  const auto there =
-      sys::ReadLink(path) ? Result<std::string>(std::string()) : sys::ReadFile(path, kMaxProgram);
-  if (there && *there == bytes) return {};
+  if (!sys::ReadLink(path) && sys::ReadFile(path, kMaxProgram).value_or("") == bytes) return {};
   return sys::WriteFileAtomic(path, bytes, kExecutable);
 }
 
 Result<> PlaceQuickCc(const std::string& folder) {
-  const auto program = FindQuickCc(KILN_TRY(sys::ReadLink("/proc/self/exe")));
-  if (!program) return MakeError(ErrorCode::kNotFound, "it is not beside kiln");
-  return PlaceQuickCc(*program, folder);
+  const std::string executable = KILN_TRY(sys::ReadLink("/proc/self/exe"));
+  return PlaceQuickCc(KILN_TRY(FindQuickCc(executable)), folder);
 }
 
 }  // namespace kiln::build

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,9 +15,9 @@ inline constexpr std::string_view kCheckExports = "KILN_CHECK_EXPORTS";
 /// Pure. Whether the compiler can be called so: by the first line of its --version it is gcc.
 bool IsGcc(std::string_view version);
 
-/// Where it lies beside this kiln program: in its prefix, or in the folder that both are built in. Nothing
-/// when it is not there, and then it is done without.
-std::optional<std::string> FindQuickCc(const std::string& executable);
+/// Where it lies beside this kiln program: in its prefix, or in the folder that both are built in. When it is
+/// not there (kNotFound) it is done without.
+Result<std::string> FindQuickCc(const std::string& executable);
 
 /// Puts a copy of `program` into `folder`, which is made: it stays what it is when kiln is installed anew
 /// while make runs.

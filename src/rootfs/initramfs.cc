@@ -70,16 +70,11 @@ Result<std::string> FindAgent(const std::string& executable, std::string_view ov
     if (sys::IsRegularFile(std::string(override_path))) return std::string(override_path);
     return MakeError(ErrorCode::kNotFound, "the agent {} (from KILN_AGENT) is not a file", override_path);
   }
-  const std::string folder(sys::DirName(executable));
-  std::vector<std::string> tried;
-  for (const auto place :
-       {"../libexec/kiln/kiln-agent", "../lib/kiln/kiln-agent", "../../guest/agent/kiln-agent"}) {
-    tried.push_back(sys::AbsolutePath(place, folder));
-    if (sys::IsRegularFile(tried.back())) return tried.back();
-  }
-  return MakeError(ErrorCode::kNotFound, "the guest agent is not where kiln was installed (looked at {})",
-                   Join(tried, ", "))
-      .Hint("install kiln again, or set KILN_AGENT to the kiln-agent binary");
+  auto found =
+      sys::FindInstalled(executable, "the guest agent", "kiln-agent", "../../guest/agent/kiln-agent");
+  if (!found)
+    return std::move(found).error().Hint("install kiln again, or set KILN_AGENT to the kiln-agent binary");
+  return found;
 }
 
 }  // namespace kiln::rootfs

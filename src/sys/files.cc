@@ -271,4 +271,17 @@ Result<FileLock> FileLock::Wait(const std::string& path, Mode mode) {
   return FileLock(std::move(fd));
 }
 
+Result<std::string> FindInstalled(const std::string& executable, std::string_view what, std::string_view name,
+                                  std::string_view built) {
+  const std::string folder(DirName(executable));
+  std::vector<std::string> tried;
+  for (const auto& place :
+       {fmt::format("../libexec/kiln/{}", name), fmt::format("../lib/kiln/{}", name), std::string(built)}) {
+    tried.push_back(AbsolutePath(place, folder));
+    if (IsRegularFile(tried.back())) return tried.back();
+  }
+  return MakeError(ErrorCode::kNotFound, "{} is not where kiln was installed (looked at {})", what,
+                   Join(tried, ", "));
+}
+
 }  // namespace kiln::sys

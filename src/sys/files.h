@@ -97,4 +97,10 @@ class FileLock {
   Fd fd_;
 };
 
+/// A file that goes with the program `executable`: `name` in libexec/kiln or lib/kiln of its prefix, or
+/// `built`, which is relative to its folder, where both were built. kNotFound calls it `what` and says where
+/// it was looked for.
+Result<std::string> FindInstalled(const std::string& executable, std::string_view what, std::string_view name,
+                                  std::string_view built);
+
 }  // namespace kiln::sys
