@@ -62,8 +62,8 @@ CONFIG_VMGENID=y
 // is otherwise always built (virtual terminals, quirks of old hardware …), so what is wanted of that is
 // named. The time to build is that of the number of files, two thirds of each in headers. So what costs files
 // and is no program's need is left out: control groups without a controller, tables of partitions (of disks
-// that it has no file systems for). CC_OPTIMIZE_FOR_SIZE would
-// save a twentieth, and was seen to boot a fifth slower without KVM.
+// that it has no file systems for). CC_OPTIMIZE_FOR_SIZE would save a twentieth, and was seen to boot a fifth
+// slower without KVM.
 constexpr std::string_view kBase = R"(
 CONFIG_EXPERT=y
 CONFIG_INIT_STACK_NONE=y

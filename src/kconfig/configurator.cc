@@ -77,19 +77,6 @@ Result<std::string> ReadWritten(const std::string& path, const std::string& fold
   return text;
 }
 
-Result<std::optional<std::string>> TreeFragment(const ConfigTarget& target, std::string_view word) {
-  std::optional<std::string> all;
-  if (!word.ends_with(".config") || target.srcarch.empty()) return all;
-  for (const std::string& folder : {std::string("kernel"), "arch/" + target.srcarch}) {
-    const std::string path = fmt::format("{}/{}/configs/{}", target.source, folder, word);
-    if (!sys::IsRegularFile(path)) continue;
-    if (!all) all.emplace();
-    // A fragment may lack the newline at its end.
-    *all += '\n' + KILN_TRY(sys::ReadFile(path, kMaxConfigBytes), "reading a fragment of the tree");
-  }
-  return all;
-}
-
 std::vector<std::vector<std::string>> ConfigSteps(const ConfigTarget& target, const Base& base,
                                                   const std::string& config, const std::string& fragment) {
   if (base.kind == Base::Kind::kNothing)
@@ -117,9 +104,15 @@ Result<std::string> MakeConfigurator::Resolve(const Base& base, const std::strin
     std::vector<std::string> argv = steps[i];
     // Linux 6.1 merges them into `.config` whatever KCONFIG_CONFIG says (6.12 does not), and that is not
     // ours.
-    if (base.kind == Base::Kind::kTargets && i < base.targets.size()) {
-      if (const auto own = KILN_TRY(TreeFragment(target_, base.targets[i]))) {
-        text += *own;
+    const bool is_fragment = base.kind == Base::Kind::kTargets && i < base.targets.size() &&
+                             base.targets[i].ends_with(".config") && !target_.srcarch.empty();
+    if (is_fragment) {
+      const auto own =
+          KILN_TRY(ReadTreeFragment(SystemFiles(), target_.source, target_.srcarch, base.targets[i]),
+                   "reading a fragment of the tree");
+      // A fragment may lack the newline at its end.
+      for (const std::string& one : own) text += '\n' + one;
+      if (!own.empty()) {
         KILN_TRY(sys::WriteFileAtomic(config, text));
         argv.back() = "olddefconfig";
       }

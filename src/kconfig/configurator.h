@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,14 +31,9 @@ struct ConfigTarget {
   std::vector<std::string> make{};  ///< More variables: "LLVM=1".
 };
 
-/// What `make WORD.config` merges, joined as scripts/kconfig/merge_config.sh does: kernel/configs/WORD.config
-/// and the architecture's own of that name. Nothing when `word` is no fragment of this tree: make then says
-/// why.
-Result<std::optional<std::string>> TreeFragment(const ConfigTarget& target, std::string_view word);
-
 /// The make command lines of one resolution, in order. `config` is the file that the result is written to
 /// (and that olddefconfig begins with), `fragment` the file that holds the fragment. Before the line of a
-/// TreeFragment(), that is added to the file.
+/// fragment of the tree, that is added to the file.
 std::vector<std::vector<std::string>> ConfigSteps(const ConfigTarget& target, const Base& base,
                                                   const std::string& config, const std::string& fragment);
 

@@ -164,16 +164,10 @@ class Loader {
   Result<> ReadTreesBase(const Base& base) {
     for (const std::string& target : base.targets) {
       KILN_TRY(NeedTree("base " + target));
-      bool any = false;
-      for (const std::string& folder :
-           {std::string("kernel/configs"), fmt::format("arch/{}/configs", context_.srcarch)}) {
-        const std::string path = fmt::format("{}/{}/{}", context_.source, folder, target);
-        if (!files_.IsFile(path)) continue;
-        any = true;
-        loaded_.base_text +=
-            KILN_TRY(files_.Read(path, kMaxConfigBytes), "reading the base configuration") + "\n";
-      }
-      if (!any)
+      const auto texts = KILN_TRY(ReadTreeFragment(files_, context_.source, context_.srcarch, target),
+                                  "reading the base configuration");
+      for (const std::string& text : texts) loaded_.base_text += text + "\n";
+      if (texts.empty())
         return MakeError(ErrorCode::kNotFound, "{} has no {} for {}", Printable(context_.source),
                          Printable(target), context_.srcarch);
     }
@@ -345,6 +339,16 @@ Result<ProfilePlan> ResolveProfiles(std::span<const std::string> stack, std::spa
     for (const std::string& variable : profile.make) AddMake(plan.make, variable);
   }
   return plan;
+}
+
+Result<std::vector<std::string>> ReadTreeFragment(const Files& files, const std::string& source,
+                                                  const std::string& srcarch, std::string_view name) {
+  std::vector<std::string> texts;
+  for (const std::string& folder : {std::string("kernel"), "arch/" + srcarch}) {
+    const std::string path = fmt::format("{}/{}/configs/{}", source, folder, name);
+    if (files.IsFile(path)) texts.push_back(KILN_TRY(files.Read(path, kMaxConfigBytes)));
+  }
+  return texts;
 }
 
 Result<LoadedPlan> LoadPlan(const ProfilePlan& plan, const Files& files, const PlanContext& context) {

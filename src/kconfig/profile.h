@@ -107,6 +107,11 @@ struct PlanContext {
   std::string srcarch = "x86";    ///< The folder below arch/.
   std::string running_release{};  ///< uname -r: preferred by the "distribution" base. May be empty.
 };
+/// The texts that `make NAME` merges, in order: kernel/configs/NAME of the tree at `source` and its
+/// arch/SRCARCH/configs/NAME. None when the tree has no fragment of that name.
+Result<std::vector<std::string>> ReadTreeFragment(const Files& files, const std::string& source,
+                                                  const std::string& srcarch, std::string_view name);
+
 /// Reads the fragments and the base file.
 Result<LoadedPlan> LoadPlan(const ProfilePlan& plan, const Files& files, const PlanContext& context);
 
