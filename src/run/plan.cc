@@ -238,8 +238,9 @@ class Planner {
       share.host_path = KILN_TRY(sys::CanonicalPath(share.host_path), "--share {}", Printable(text));
       root.shares.push_back(std::move(share));
     }
-    if (const auto& folder = plan_.kernel.modules_folder; !plan_.kernel.modules_in_tree && HasModules(folder))
-      root.modules = KILN_TRY(sys::CanonicalPath(folder), "the modules of {}", plan_.kernel.release);
+    if (modules_ && modules_->size() > 0 && !plan_.kernel.modules_in_tree)
+      root.modules = KILN_TRY(sys::CanonicalPath(plan_.kernel.modules_folder), "the modules of {}",
+                              plan_.kernel.release);
     root.directory = request_.directory.empty() ? base : sys::AbsolutePath(request_.directory, base);
     root.directory_required = !request_.directory.empty();
     user_ = KILN_TRY(ChooseUser(root));
@@ -267,13 +268,6 @@ class Planner {
     plan_.exec.cwd = files.directory;
     plan_.notes.insert(plan_.notes.end(), files.notes.begin(), files.notes.end());
     return {};
-  }
-
-  // A kernel with everything built in has the folder, too, with an empty list of dependencies.
-  static bool HasModules(const std::string& folder) {
-    if (folder.empty()) return false;
-    const auto list = sys::Identify(sys::JoinPath(folder, "modules.dep"));
-    return list && list->size > 0;
   }
 
   // A folder for a kernel without 9p becomes an image, kept until the folder changes.
