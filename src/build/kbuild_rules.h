@@ -16,9 +16,8 @@ struct KbuildRules {
 /// Pure. `include` is the tree's scripts/Kbuild.include, `build` its scripts/Makefile.build; what is not
 /// there in the very words that are known stays as it is.
 ///
-/// - `cmd` calls a shell for each of the eight steps that an object has, also for those that are empty in
-/// this
-///   configuration: six of them. Linux 6.3 and later ask first, and so do older ones then.
+/// - `cmd` calls a shell for each of the eight steps that an object has, also for the six of them that are
+///   empty in such a configuration. Linux 6.3 and later ask first, and so do older ones then.
 /// - Linux 5.19 to 6.4 call a script for each object, with nm and awk, that looks for local symbols that are
 ///   exported. With `quick_cc` kiln-cc looks, which is there anyway.
 KbuildRules FindKbuildRules(std::string_view include, std::string_view build, bool quick_cc);

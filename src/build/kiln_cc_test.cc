@@ -1,5 +1,4 @@
 // kiln-cc itself, with scripts and the host's own compiler behind it.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
