@@ -17,7 +17,7 @@ struct KbuildRules {
 /// there in the very words that are known stays as it is.
 ///
 /// - `cmd` calls a shell for each of the eight steps that an object has, also for the six of them that are
-///   empty in such a configuration. Linux 6.3 and later ask first, and so do older ones then.
+///   empty in such a configuration. 6.1 does so; 6.12 asks first, and so do older ones then.
 /// - Linux 5.19 to 6.4 call a script for each object, with nm and awk, that looks for local symbols that are
 ///   exported. With `quick_cc` kiln-cc looks, which is there anyway.
 KbuildRules FindKbuildRules(std::string_view include, std::string_view build, bool quick_cc);
