@@ -36,6 +36,16 @@ void JudgeIgnored(SessionResult& result) {
   result.cause = fmt::format("{}; ignored: {}", result.cause_beside_crash, title);
 }
 
+// A kernel that oopsed and went on has crashed, whatever the command made of it.
+void JudgeSurvived(SessionResult& result) {
+  if (result.verdict != Verdict::kPass && result.verdict != Verdict::kFail) return;
+  const auto crash = std::ranges::find_if_not(result.crashes, &SeenCrash::is_warning);
+  if (crash == result.crashes.end()) return;
+  result.verdict = Verdict::kCrash;
+  result.cause_beside_crash = result.cause;
+  result.cause = fmt::format("the kernel crashed: {} ({})", crash->title, result.cause);
+}
+
 void JudgeExpected(const std::string& expected, SessionResult& result) {
   // Nothing that the kernel says changes what went wrong on our side.
   if (result.verdict == Verdict::kInfra || result.verdict == Verdict::kInterrupted) return;
@@ -92,6 +102,7 @@ void ApplyPolicy(const CrashPolicy& policy, SessionResult& result) {
       return MatchesAny(pattern, crash);
     });
   }
+  JudgeSurvived(result);
   JudgeIgnored(result);
   if (!policy.expected.empty()) JudgeExpected(policy.expected, result);
 }

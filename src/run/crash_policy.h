@@ -19,7 +19,7 @@ struct CrashPolicy {
 /// Pure, linear in the title for each *.
 bool MatchesTitle(std::string_view pattern, std::string_view title);
 
-/// Judges a session anew by the policy: marks its crashes and sets verdict and cause. Pure; docs/verdicts.md
+/// Judges a session by its crashes and the policy: marks them and sets verdict and cause. Pure; docs/verdicts.md
 /// has the rules in words.
 void ApplyPolicy(const CrashPolicy& policy, SessionResult& result);
 

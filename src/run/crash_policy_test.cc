@@ -24,11 +24,18 @@ TEST(MatchesTitle, AsPeopleWritePatterns) {
 
 SessionResult Survived(std::vector<std::string> titles, int code) {
   SessionResult result;
-  result.verdict = Verdict::kCrash;
+  result.verdict = code == 0 ? Verdict::kPass : Verdict::kFail;
   result.command_code = code;
-  result.cause_beside_crash = fmt::format("the command ended with exit code {}", code);
-  result.cause = "the kernel crashed: " + titles[0];
+  result.cause = fmt::format("the command ended with exit code {}", code);
   for (auto& title : titles) result.crashes.push_back({.title = std::move(title)});
+  return result;
+}
+
+SessionResult Died(std::vector<std::string> titles) {
+  SessionResult result = Survived(std::move(titles), 0);
+  result.verdict = Verdict::kCrash;
+  result.command_code.reset();
+  result.cause = "the kernel crashed: " + result.crashes[0].title;
   return result;
 }
 
@@ -38,6 +45,18 @@ SessionResult Passed() {
   result.command_code = 0;
   result.cause = "the command ended with exit code 0";
   return result;
+}
+
+TEST(Policy, ACrashThatTheCommandSurvivedIsACrash) {
+  auto result = Survived({"BUG: new"}, 3);
+  ApplyPolicy({}, result);
+  EXPECT_EQ(result.verdict, Verdict::kCrash);
+  EXPECT_EQ(result.cause, "the kernel crashed: BUG: new (the command ended with exit code 3)");
+  EXPECT_EQ(result.cause_beside_crash, "the command ended with exit code 3");
+  result = Survived({"WARNING in x"}, 0);
+  result.crashes[0].is_warning = true;
+  ApplyPolicy({}, result);
+  EXPECT_EQ(result.verdict, Verdict::kPass);
 }
 
 TEST(Policy, AnIgnoredCrashDecidesNothing) {
@@ -55,17 +74,14 @@ TEST(Policy, AnIgnoredCrashDecidesNothing) {
 }
 
 TEST(Policy, AKernelThatDiedHasCrashedAllTheSame) {
-  auto result = Survived({"BUG: known"}, 0);
-  result.command_code.reset();
-  result.cause_beside_crash.clear();
+  auto result = Died({"BUG: known"});
   ApplyPolicy({.ignored = {"*"}}, result);
   EXPECT_EQ(result.verdict, Verdict::kCrash);
   EXPECT_THAT(result.cause, HasSubstr("did not survive"));
 }
 
 TEST(Policy, AnExpectedCrashIsAPassAndItsAbsenceAFailure) {
-  auto result = Survived({"BUG: known", "kernel panic: Fatal exception"}, 0);
-  result.command_code.reset();
+  auto result = Died({"BUG: known", "kernel panic: Fatal exception"});
   ApplyPolicy({.expected = "BUG: known"}, result);
   EXPECT_EQ(result.verdict, Verdict::kPass);
   EXPECT_EQ(result.cause, "the kernel crashed as expected: BUG: known");
@@ -76,7 +92,9 @@ TEST(Policy, AnExpectedCrashIsAPassAndItsAbsenceAFailure) {
   result = Survived({"BUG: other"}, 0);
   ApplyPolicy({.expected = "BUG: known"}, result);
   EXPECT_EQ(result.verdict, Verdict::kCrash);
-  EXPECT_THAT(result.cause, HasSubstr("BUG: other; the expected crash did not happen"));
+  EXPECT_THAT(
+      result.cause,
+      HasSubstr("BUG: other (the command ended with exit code 0); the expected crash did not happen"));
   result = Survived({"BUG: other", "BUG: known"}, 0);
   ApplyPolicy({.expected = "BUG: known"}, result);
   EXPECT_EQ(result.verdict, Verdict::kCrash);

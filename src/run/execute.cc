@@ -68,6 +68,7 @@ class Runner {
     for (const auto& note : plan.notes) world_.observer.OnNote(note);
     summary.kernel = plan.kernel.release.empty() ? plan.kernel.image : plan.kernel.release;
     SessionResult result = KILN_TRY(RunPlan(plan, request_.pool));
+    signals_.reset();
     ApplyPolicy({.expected = request_.expect_crash, .ignored = request_.ignore_crashes}, result);
     AddSymbols(plan.kernel, world_, result.crashes);
     details.update(ToJson(plan));
@@ -91,7 +92,7 @@ class Runner {
       use.pooled = BorrowClone(plan, *use.clone, world_);
     outcome_.pooled = use.pooled.has_value();
     const std::string key = use.key;
-    SessionResult result = Session(plan, std::move(use));
+    SessionResult result = KILN_TRY(Session(plan, std::move(use)));
     if (!result.clone_failed || !request_.from.empty()) return result;
     if (outcome_.pooled) {
       world_.observer.OnNote(result.cause + "; waking a clone of its own");
@@ -107,9 +108,10 @@ class Runner {
     return Session(plan, std::move(again));
   }
 
-  SessionResult Session(const Plan& plan, TemplateUse use) {
-    return RunSession(plan, world_, std::move(use), {.templates = templates_, .checkpoints = checkpoints_},
-                      files_, outcome_.timings);
+  Result<SessionResult> Session(const Plan& plan, TemplateUse use) {
+    if (!signals_) signals_ = KILN_TRY(StopSignals::Create(world_.loop));
+    return RunSession(plan, world_, *signals_, std::move(use),
+                      {.templates = templates_, .checkpoints = checkpoints_}, files_, outcome_.timings);
   }
 
   const Request& request_;
@@ -119,6 +121,7 @@ class Runner {
   BundleFiles files_;
   store::Cache templates_;
   store::Cache checkpoints_;
+  std::unique_ptr<StopSignals> signals_;  // From the first session to the end of the last.
 };
 
 // Plans and runs; what can't be planned or begun is told as the caller's fault where it is.

@@ -120,9 +120,4 @@ void HostStreams::InputRoom(size_t room) {
 
 void HostStreams::InputClosed() { input_.Allow(0); }
 
-void HostStreams::Drain() {
-  output_.Drain();
-  errors_.Drain();
-}
-
 }  // namespace kiln::run

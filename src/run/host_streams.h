@@ -69,8 +69,8 @@ class HostStreams {
   void Output(uint8_t stream, std::string_view bytes);
   void InputRoom(size_t room);
   void InputClosed();
-  /// Writes what is queued; waits as long as the reader takes.
-  void Drain();
+  /// Bytes of output that have not been taken yet; they leave as the loop turns.
+  size_t queued() const { return output_.queued() + errors_.queued(); }
   /// Leaves raw mode early, so that messages look right.
   void Restore() { raw_.reset(); }
 

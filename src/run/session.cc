@@ -40,9 +40,11 @@ uint64_t RandomNumber() {
 /// One run of one machine: the state that its callbacks share. Ends with the first call of Conclude().
 class Session final : public console::RecordSink {
  public:
-  Session(const Plan& plan, World& world, TemplateUse use, Caches caches, Timings& timings)
+  Session(const Plan& plan, World& world, StopSignals& signals, TemplateUse use, Caches caches,
+          Timings& timings)
       : plan_(plan),
         world_(world),
+        signals_(signals),
         use_(std::move(use)),
         cache_(caches.templates),
         checkpoints_(caches.checkpoints),
@@ -69,7 +71,8 @@ class Session final : public console::RecordSink {
                                              .stdout_capture = files.standard_output,
                                              .stderr_capture = files.standard_error},
                                             [this] { Interrupt("the user left the machine"); }));
-    KILN_TRY(WatchSignals());
+    signals_.Listen([this](int signal) { OnSignal(signal); });
+    if (concluded_) return {};
     world_.observer.OnPhase(Phase::kStartingQemu);
     KILN_TRY(StartQemu());
     Mark(timings_.qemu_started);
@@ -143,6 +146,8 @@ class Session final : public console::RecordSink {
   // Nothing of the run has happened yet as long as the command has not started: a boot can still take its
   // place.
   void CloneFailed(const std::string& why) {
+    if (concluded_) return;
+    signals_.Ignore();  // The boot's.
     result_.clone_failed = true;
     Conclude({Verdict::kInfra, use_.pooled ? fmt::format("the clone from the pool failed: {}", why)
                                            : fmt::format("the machine's template did not wake: {}", why)});
@@ -179,18 +184,17 @@ class Session final : public console::RecordSink {
 
   // While the command runs, signals are its own first and end the machine the second time; before and after,
   // they end the machine at once.
-  Result<> WatchSignals() {
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
-      signals_.push_back(KILN_TRY(world_.loop.OnSignal(signal, [this, signal] {
-        if (!command_ || !command_->has_started() || signalled_) {
-          return Interrupt(fmt::format("stopped by signal {} ({})", signal, ::strsignal(signal)));
-        }
-        signalled_ = true;
-        command_->Signal(signal);
-        world_.log.Info("sent signal {} to the command; once more ends the machine", signal);
-      })));
+  void OnSignal(int signal) {
+    std::string why = fmt::format("stopped by signal {} ({})", signal, ::strsignal(signal));
+    if (concluded_) {
+      cut_short_ = std::move(why);
+    } else if (!command_ || !command_->has_started() || signalled_) {
+      Interrupt(std::move(why));
+    } else {
+      signalled_ = true;
+      command_->Signal(signal);
+      world_.log.Info("sent signal {} to the command; once more ends the machine", signal);
     }
-    return {};
   }
 
   void Mark(std::optional<Duration>& when) {
@@ -402,12 +406,12 @@ class Session final : public console::RecordSink {
       world_.observer.OnNote("no checkpoint was made, as the command failed");
     const bool worth_flushing = result_.verdict == Verdict::kPass || result_.verdict == Verdict::kFail;
     if (qemu_ && plan_.flush_at_end && worth_flushing && !qemu_->has_ended()) Flush();
+    if (streams_ && result_.verdict != Verdict::kInterrupted) Drain();
+    signals_.Ignore();
     // A clean end of an ordinary run may still have a crash to tell of that did not stop the kernel.
     reader_.Finish();
     crash_watch_.Finish();
     result_.crashes = crash_watch_.crashes();
-    JudgeSplats();
-    if (streams_ && result_.verdict != Verdict::kInterrupted) streams_->Drain();
     boot_timer_.Reset();
     hang_watch_.reset();
     command_.reset();
@@ -422,7 +426,7 @@ class Session final : public console::RecordSink {
     bool flushed = false;
     if (link_ && link_->is_open()) {
       link_->Request(wire::SyncDisks{}, 0, [&flushed](const Result<>&) { flushed = true; });
-      const auto done = world_.loop.RunUntil([&] { return flushed || qemu_->has_ended(); },
+      const auto done = world_.loop.RunUntil([&] { return flushed || qemu_->has_ended() || cut_short_; },
                                              world_.clock.Now() + plan_.hang_limit);
       if (!done || !flushed) {
         world_.observer.OnNote("the guest did not flush its disks and shares; the last writes may be lost");
@@ -431,20 +435,19 @@ class Session final : public console::RecordSink {
     if (!qemu_->has_ended()) qemu_->Quit(kQuitGrace);
   }
 
-  // A kernel that oopsed and went on has crashed, whatever the command made of it.
-  void JudgeSplats() {
-    if (result_.verdict != Verdict::kPass && result_.verdict != Verdict::kFail) return;
-    for (const SeenCrash& crash : result_.crashes) {
-      if (crash.is_warning) continue;
-      result_.verdict = Verdict::kCrash;
-      result_.cause_beside_crash = result_.cause;
-      result_.cause = fmt::format("the kernel crashed: {} ({})", crash.title, result_.cause);
-      return;
-    }
+  // The reader of what the command wrote takes its time, or for ever.
+  void Drain() {
+    const auto done = world_.loop.RunUntil([&] { return streams_->queued() == 0 || cut_short_; });
+    if (done && streams_->queued() == 0) return;
+    result_.verdict = Verdict::kInterrupted;
+    result_.cause =
+        fmt::format("{} while the command's last {} of output waited for a reader ({})",
+                    done ? *cut_short_ : done.error().Text(), FormatSize(streams_->queued()), result_.cause);
   }
 
   const Plan& plan_;
   World& world_;
+  StopSignals& signals_;
   TemplateUse use_;
   store::Cache& cache_;
   store::Cache& checkpoints_;
@@ -463,7 +466,6 @@ class Session final : public console::RecordSink {
   std::unique_ptr<vm::AgentLink> link_;
   std::unique_ptr<vm::GuestCommand> command_;
   std::optional<HangWatch> hang_watch_;
-  std::vector<sys::Loop::Handle> signals_;
   sys::Loop::Handle boot_timer_;
   sys::Loop::Handle command_timer_;
   sys::Loop::Handle panic_timer_;
@@ -472,6 +474,7 @@ class Session final : public console::RecordSink {
   bool orderly_end_ = false;
   bool panicked_ = false;
   bool signalled_ = false;
+  std::optional<std::string> cut_short_;  // By a signal after the end was known.
   std::optional<wire::Exited> exited_;
   std::optional<Error> setup_error_;
   std::optional<Error> link_error_;
@@ -479,9 +482,9 @@ class Session final : public console::RecordSink {
 
 }  // namespace
 
-SessionResult RunSession(const Plan& plan, World& world, TemplateUse use, Caches caches,
+SessionResult RunSession(const Plan& plan, World& world, StopSignals& signals, TemplateUse use, Caches caches,
                          const BundleFiles& files, Timings& timings) {
-  return Session(plan, world, std::move(use), caches, timings).Run(files);
+  return Session(plan, world, signals, std::move(use), caches, timings).Run(files);
 }
 
 }  // namespace kiln::run

@@ -7,6 +7,7 @@
 #include "crash/report.h"
 #include "run/outcome.h"
 #include "run/plan.h"
+#include "run/stop_signals.h"
 #include "run/templates.h"
 #include "run/world.h"
 
@@ -61,8 +62,9 @@ struct Caches {
 
 /// Boots the plan's machine or wakes its template, runs its command with the world's streams, and ends the
 /// machine. Every way this can go is a verdict, so it does not fail. A template that would not wake is told
-/// by SessionResult::clone_failed: nothing has been read or written then, and a cold session may follow.
-SessionResult RunSession(const Plan& plan, World& world, TemplateUse use, Caches caches,
+/// by SessionResult::clone_failed: nothing has been read or written then, and a cold session may follow,
+/// which hears the signals that came in between.
+SessionResult RunSession(const Plan& plan, World& world, StopSignals& signals, TemplateUse use, Caches caches,
                          const BundleFiles& files, Timings& timings);
 
 }  // namespace kiln::run

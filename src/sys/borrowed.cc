@@ -113,14 +113,4 @@ void Outlet::Ready() {
   if (queue_.empty()) watch_.Reset();
 }
 
-void Outlet::Drain() {
-  while (!queue_.empty()) {
-    if (!broken_) {
-      pollfd poll{.fd = fd_, .events = POLLOUT, .revents = 0};
-      ::poll(&poll, 1, -1);
-    }
-    (void)WriteOnce();
-  }
-}
-
 }  // namespace kiln::sys

@@ -48,8 +48,6 @@ class Outlet {
   /// Queues; the caller bounds it by counting `written`. After `broken`, bytes are thrown away and counted.
   void Write(std::string bytes);
   size_t queued() const { return queued_; }
-  /// Writes the rest now, waiting as long as it takes.
-  void Drain();
 
  private:
   void Ready();

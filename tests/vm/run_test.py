@@ -3,6 +3,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import time
 
 from guest_tests import CACHE, GuestTest, installed_kernel, main
 
@@ -116,6 +117,20 @@ class Streams(GuestTest):
         process.stderr.read()
         process.stderr.close()
         self.assertNotEqual(process.wait(), 0)
+        self.assert_nothing_runs()
+
+    def test_an_interrupt_of_what_a_reader_holds_up(self):
+        os.mkdir(self.path("out"))
+        process = self.start(self.command("--rw", "out", "--", "sh", "-c", "head -c 500000 /dev/zero; echo all >&2"))
+        self.wait_for(process, process.stderr, b"all\n")
+        while self.qemus():  # Gone before the rest of the output, as its share is to be whole.
+            time.sleep(0.05)
+        self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(60), 130)
+        self.assertIn(b"waited for a reader (the command ended with exit code 0)", process.stderr.read())
+        process.stdout.close()
+        process.stderr.close()
         self.assert_nothing_runs()
 
     def test_one_interrupt_is_for_the_command(self):

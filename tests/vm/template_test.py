@@ -187,6 +187,23 @@ class Killed(Templates):
         done, result = self.result("--", "echo", "well")
         self.assert_passes(done, "well\n")
 
+    def test_the_qemu_of_a_clone_while_kiln_is_told_to_end(self):
+        """Both are there to be heard at once: the boot that takes the clone's place must not begin."""
+        self.assert_passes(self.run_kiln("--", "true"))
+        process = self.start(self.command("--", "sleep", "1000"))
+        while not self.qemus() and process.poll() is None:
+            pass
+        process.send_signal(signal.SIGSTOP)
+        for pid in self.qemus():
+            os.kill(pid, signal.SIGKILL)
+        while self.qemus():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        done = self.finish(process, 60)
+        self.assertEqual(done.returncode, 130, self.words(done))
+        self.assert_nothing_runs()
+
 
 class Repeat(Templates):
     def test_failures_are_counted_and_told_apart(self):
