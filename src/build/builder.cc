@@ -51,6 +51,7 @@ class Builder {
     KILN_TRY(ReadTree());
     KILN_TRY(MakeRequestKey());
     if (MayTake() && KILN_TRY(TakeFromCache())) return std::move(outcome_);
+    Describe();
     KILN_TRY(GetReady());
     if (waited_ && MayTake() && KILN_TRY(TakeFromCache())) return std::move(outcome_);
     KILN_TRY(BuildUntilStable());
@@ -285,14 +286,13 @@ class Builder {
       KILN_TRY(folder_->Prepare(commit_.empty() ? listing_ : files_, world_.clock.WallNow(), world_.log));
       const bool done = KILN_TRY(ConfigureOnce());
       if (!done && !outcome_.failure) KILN_TRY(MakeOnce());
-      if (done || outcome_.failure || !words_.targets.empty()) return {};
+      if (done) return {};
+      outcome_.info.seconds = Seconds(world_.clock.Now() - began);
+      outcome_.info.cpu_seconds = CpuSeconds() - cpu_before;
+      if (outcome_.failure || outcome_.targets_only) return {};
       const std::string before = listing_.hash;
       if (commit_.empty()) KILN_TRY(ListFiles());
-      if (listing_.hash == before) {
-        outcome_.info.seconds = Seconds(world_.clock.Now() - began);
-        outcome_.info.cpu_seconds = CpuSeconds() - cpu_before;
-        return KeepIt();
-      }
+      if (listing_.hash == before) return KeepIt();
       world_.observer.OnNote("the tree changed while it was built; building what changed");
       KILN_TRY(MakeRequestKey());
     }
@@ -362,7 +362,10 @@ class Builder {
       return {};
     }
     outcome_.targets_only = !words_.targets.empty();
-    if (outcome_.targets_only) return folder_->Settle(false, run.output.made());
+    if (outcome_.targets_only) {
+      if (run.output.warning_count() == 0) outcome_.said = run.output.said();
+      return folder_->Settle(false, run.output.made());
+    }
     if (fresh) LearnSteps(TreeFile("steps"), config_hash, done_before + run.output.made());
     outcome_.info.config_hash = config_hash;
     return folder_->Settle(true, run.output.made());
@@ -414,16 +417,22 @@ class Builder {
     return said ? CommandThatMakes(target, said->output) : "";
   }
 
-  Result<> KeepIt() {
-    world_.observer.OnPhase(Phase::kInstalling);
+  // What is known before anything is made.
+  void Describe() {
     BuildInfo& info = outcome_.info;
-    info.key = build_key_;
     info.tree = tree_.path;
     info.version = tree_.version;
     info.arch = request_.arch;
     info.profile = request_.profiles.empty() ? "base" : Join(request_.profiles, ",");
     info.commit = head_;
     info.toolchain = toolchain_.description;
+  }
+
+  Result<> KeepIt() {
+    world_.observer.OnPhase(Phase::kInstalling);
+    BuildInfo& info = outcome_.info;
+    info.key = build_key_;
+    info.commit = head_;
     info.tree_hash = listing_.hash;
     info.image = arch_->image;
     info.build_folder = folder_->path();

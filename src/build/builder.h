@@ -69,14 +69,15 @@ struct Outcome {
   std::optional<Failure> failure;
   bool cached = false;        ///< It was there already; make did not run.
   bool targets_only = false;  ///< Named targets were built; nothing was kept.
-  BuildInfo info;             ///< Whole unless it failed or was for targets only.
-  std::string folder;         ///< What `kiln run --kernel` takes; empty like info.
+  BuildInfo info;      ///< Of what is kept whole; else what it would have been made of, as far as known.
+  std::string folder;  ///< What `kiln run --kernel` takes; empty when nothing is kept.
   std::shared_ptr<const store::CacheEntry> entry;
   std::string build_folder;  ///< Where make works; empty when it was not needed.
   std::string log;           ///< All that make said.
   std::vector<Warning> warnings;
   size_t warning_count = 0;
   size_t made = 0;
+  std::vector<std::string> said;  ///< By targets that were asked, as kernelrelease is.
   std::vector<std::string> notes;
   Duration tree_time{};  ///< To know the tree's state.
 };

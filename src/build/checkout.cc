@@ -35,6 +35,53 @@ std::optional<Sha1Digest> ParseName(std::string_view hex) {
   return name;
 }
 
+// Where the repository of a checkout keeps what all its worktrees share; empty when there is none.
+std::string SharedFolder(const std::string& checkout, sys::Spawner& spawner) {
+  const auto said = spawner.Run(Git(checkout, {"rev-parse", "--git-common-dir"}));
+  if (!said || !said->status.ok()) return "";
+  return sys::AbsolutePath(std::string(Trim(said->output)), checkout);
+}
+
+// Has the repository forget worktrees of kiln's that have gone with the cache. `git worktree prune` would
+// take those of the user that lie on a disk that is not mounted. Source: gitrepository-layout(5).
+void ForgetLostWorktrees(const std::string& shared, const std::string& kind) {
+  if (shared.empty()) return;
+  const std::string notes = sys::JoinPath(shared, "worktrees");
+  const auto canonical = sys::CanonicalPath(kind);
+  for (const auto& id : sys::ListDirectory(notes).value_or(std::vector<std::string>())) {
+    const std::string folder = sys::JoinPath(notes, id);
+    const auto text = sys::ReadFile(sys::JoinPath(folder, "gitdir"), size_t{64} << 10);
+    if (!text || sys::Exists(sys::JoinPath(folder, "locked"))) continue;
+    const std::string place(Trim(*text));
+    const bool ours = place.starts_with(kind + "/") || (canonical && place.starts_with(*canonical + "/"));
+    if (ours && !sys::Exists(place)) (void)sys::RemoveTree(folder);
+  }
+}
+
+// While one is made its repository believes it to be elsewhere.
+Result<sys::FileLock> LockNotes(const std::string& kind) {
+  return sys::FileLock::Wait(sys::JoinPath(kind, ".notes"), sys::FileLock::Mode::kExclusive);
+}
+
+// git wants an empty folder, and ours holds the lock: it is made beside and moved in.
+Result<> MakeWorktree(const std::string& path, const std::string& tree, const std::string& commit,
+                      sys::Spawner& spawner) {
+  const std::string kind(sys::DirName(path));
+  const auto lock = KILN_TRY(LockNotes(kind));
+  const std::string fresh = path + ".new";
+  KILN_TRY(sys::RemoveTree(fresh));
+  ForgetLostWorktrees(SharedFolder(tree, spawner), kind);
+  const auto made = KILN_TRY(spawner.Run(
+      Git(tree, {"worktree", "add", "--quiet", "--force", "--detach", "--no-checkout", fresh, commit}), {},
+      Limits()));
+  if (!made.status.ok()) return GitFailed(made, "making a worktree for " + commit);
+  KILN_TRY(sys::Rename(sys::JoinPath(fresh, ".git"), sys::JoinPath(path, ".git")));
+  KILN_TRY(sys::RemoveTree(fresh));
+  const auto repaired = KILN_TRY(spawner.Run(Git(tree, {"worktree", "repair", path}), {}, Limits()));
+  if (!repaired.status.ok()) return GitFailed(repaired, "making a worktree for " + commit);
+  return {};
+}
+
 Result<> FillWorktree(const std::string& path, const std::string& tree, const std::string& commit,
                       sys::Spawner& spawner) {
   if (sys::Exists(sys::JoinPath(path, ".git"))) {
@@ -50,18 +97,7 @@ Result<> FillWorktree(const std::string& path, const std::string& tree, const st
       if (name != ".entry") KILN_TRY(sys::RemoveTree(sys::JoinPath(path, name)));
     }
   }
-  // git wants an empty folder, and ours holds the lock: it is made beside and moved in.
-  const std::string fresh = path + ".new";
-  KILN_TRY(sys::RemoveTree(fresh));
-  (void)spawner.Run(Git(tree, {"worktree", "prune"}), {}, Limits());
-  const auto made = KILN_TRY(spawner.Run(
-      Git(tree, {"worktree", "add", "--quiet", "--force", "--detach", "--no-checkout", fresh, commit}), {},
-      Limits()));
-  if (!made.status.ok()) return GitFailed(made, "making a worktree for " + commit);
-  KILN_TRY(sys::Rename(sys::JoinPath(fresh, ".git"), sys::JoinPath(path, ".git")));
-  KILN_TRY(sys::RemoveTree(fresh));
-  const auto repaired = KILN_TRY(spawner.Run(Git(tree, {"worktree", "repair", path}), {}, Limits()));
-  if (!repaired.status.ok()) return GitFailed(repaired, "making a worktree for " + commit);
+  KILN_TRY(MakeWorktree(path, tree, commit, spawner));
   const auto filled = KILN_TRY(spawner.Run(Git(path, {"reset", "--quiet", "--hard", commit}), {}, Limits()));
   if (!filled.status.ok()) return GitFailed(filled, "checking out " + commit);
   return {};
@@ -129,7 +165,7 @@ Result<Listing> ListCommit(const std::string& tree, const std::string& commit, s
 
 Result<Checkout> CheckOut(const std::string& cache_root, const std::string& tree, const std::string& commit,
                           sys::Spawner& spawner, Log& log) {
-  const std::string kind = sys::JoinPath(cache_root, "worktree");
+  const std::string kind = sys::JoinPath(cache_root, std::string(kWorktreeKind));
   const std::string key = store::Hasher().Add("tree", tree).Hex();
   for (int slot = 0; slot < kMaxWorktrees; ++slot) {
     const std::string path = sys::JoinPath(kind, fmt::format("{}-{}", key, slot));
@@ -142,6 +178,17 @@ Result<Checkout> CheckOut(const std::string& cache_root, const std::string& tree
     return Checkout{.path = path, .lock = *std::move(lock)};
   }
   return MakeError(ErrorCode::kBusy, "{} worktrees of {} are in use already", kMaxWorktrees, Printable(tree));
+}
+
+Result<store::Cache::Eviction> EvictCheckout(store::Cache& cache, const std::string& key,
+                                             sys::Spawner& spawner) {
+  const std::string kind = sys::JoinPath(cache.root(), std::string(kWorktreeKind));
+  const std::string shared = SharedFolder(sys::JoinPath(kind, key), spawner);
+  const auto what = KILN_TRY(cache.Evict(kWorktreeKind, key));
+  if (what != store::Cache::Eviction::kRemoved) return what;
+  const auto lock = KILN_TRY(LockNotes(kind));
+  ForgetLostWorktrees(shared, kind);
+  return what;
 }
 
 }  // namespace kiln::build

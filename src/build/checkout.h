@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "build/listing.h"
+#include "store/cache.h"
 #include "sys/files.h"
 #include "sys/process.h"
 
@@ -24,6 +25,9 @@ Result<Listing> ListCommit(const std::string& tree, const std::string& commit, s
 /// Pure. Reads what `git ls-tree -r -z` prints. kCorrupt for anything else.
 Result<Listing> ParseLsTree(std::string_view text);
 
+/// Where in the cache worktrees are.
+inline constexpr std::string_view kWorktreeKind = "worktree";
+
 /// A worktree of its own in kiln's cache, with a commit checked out; locked while it lives.
 struct Checkout {
   std::string path;
@@ -33,5 +37,9 @@ struct Checkout {
 /// checkout and branches are not touched; git knows the worktree (`git worktree list`).
 Result<Checkout> CheckOut(const std::string& cache_root, const std::string& tree, const std::string& commit,
                           sys::Spawner& spawner, Log& log);
+
+/// Removes a worktree of CheckOut() from the cache unless it is in use, and has its repository forget it.
+Result<store::Cache::Eviction> EvictCheckout(store::Cache& cache, const std::string& key,
+                                             sys::Spawner& spawner);
 
 }  // namespace kiln::build

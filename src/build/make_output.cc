@@ -158,6 +158,13 @@ void MakeOutput::Line(std::string_view line) {
     return;
   }
   NoteError(line);
+  if (line.starts_with("make:") || line.starts_with("make[")) return NoteFailure(line);
+  if (said_bytes_ + line.size() >= kMaxSaid) return;
+  said_bytes_ += line.size() + 1;
+  said_.emplace_back(line);
+}
+
+void MakeOutput::NoteFailure(std::string_view line) {
   auto failure = ParseMakeFailure(line);
   if (!failure || first_error_) return;
   first_error_ =

@@ -62,15 +62,20 @@ class MakeOutput {
   std::optional<FirstError> first_error() const;
   /// The last lines, for what nobody understood.
   const std::vector<std::string>& tail() const { return tail_; }
+  /// What is neither a step nor a warning nor make's own: what targets like kernelrelease are made for. Up to
+  /// kMaxSaid bytes of it.
+  const std::vector<std::string>& said() const { return said_; }
 
   static constexpr size_t kMaxWarnings = 500;
   static constexpr size_t kMaxLine = 8192;
   static constexpr size_t kMaxGroup = 400;
   static constexpr size_t kMaxTail = 40;
+  static constexpr size_t kMaxSaid = size_t{1} << 20;
 
  private:
   void Line(std::string_view line);
   void NoteError(std::string_view line);
+  void NoteFailure(std::string_view line);
 
   std::string partial_;
   bool cut_ = false;  // The rest of an overlong line is passed over.
@@ -83,6 +88,8 @@ class MakeOutput {
   int error_line_ = 0;
   std::optional<FirstError> first_error_;
   std::vector<std::string> tail_;
+  std::vector<std::string> said_;
+  size_t said_bytes_ = 0;
 };
 
 }  // namespace kiln::build

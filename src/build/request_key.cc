@@ -62,12 +62,20 @@ Result<kconfig::ProfilePlan> ReadOutside(kconfig::ProfilePlan plan) {
 }
 
 MakeWords SortWords(const std::vector<std::string>& words) {
+  // make takes a number that follows one of these as its value.
+  const auto takes_number = [](std::string_view option) { return option == "-j" || option == "-l"; };
   MakeWords sorted;
-  for (const auto& word : words)
-    (word.starts_with('-') ? sorted.options
-     : IsVariable(word)    ? sorted.variables
-                           : sorted.targets)
-        .push_back(word);
+  std::string_view last;
+  for (const auto& word : words) {
+    const bool is_number = word.find_first_not_of("0123456789.") == std::string::npos;
+    if (takes_number(std::exchange(last, word)) && is_number)
+      sorted.options.back() += word;
+    else
+      (word.starts_with('-') ? sorted.options
+       : IsVariable(word)    ? sorted.variables
+                             : sorted.targets)
+          .push_back(word);
+  }
   return sorted;
 }
 

@@ -61,6 +61,12 @@ TEST(SortWordsTest, TellsVariablesOptionsAndTargets) {
   EXPECT_EQ(words.targets, std::vector<std::string>{"fs/ext4/"});
 }
 
+TEST(SortWordsTest, ANumberAfterJobsIsTheirs) {
+  const auto words = SortWords({"-j", "4", "-l", "2.5", "-k", "7", "-j", "fs/", "-j"});
+  EXPECT_EQ(words.options, (std::vector<std::string>{"-j4", "-l2.5", "-k", "-j", "-j"}));
+  EXPECT_EQ(words.targets, (std::vector<std::string>{"7", "fs/"}));
+}
+
 TEST(RequestKeyTest, ChangesWithEverythingThatABuildIsMadeOf) {
   const auto folder = *sys::TempDir::Create("/tmp", "kiln-key");
   const std::string file = sys::JoinPath(folder.path(), "f");

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "build/checkout.h"
 #include "cli/build_printer.h"
 #include "cli/build_request.h"
 #include "cli/context.h"
@@ -17,7 +18,7 @@ using nlohmann::json;
 
 constexpr size_t kShownKey = 12;
 // What else of the cache is there for builds alone.
-constexpr std::string_view kOfBuilds[] = {"build-folder", "kernel-headers", "kernel-request", "worktree"};
+constexpr std::string_view kOfBuilds[] = {"build-folder", "kernel-headers", "kernel-request"};
 
 std::string NormalArch(std::string name) {
   if (name == "x86" || name == "amd64") return "x86_64";
@@ -27,33 +28,22 @@ std::string NormalArch(std::string name) {
 }
 
 json ToJson(const build::BuildInfo& info, const std::string& folder) {
-  json unmet = json::array();
-  for (const auto& one : info.unmet)
-    unmet.push_back({{"symbol", one.symbol},
-                     {"wanted", one.wanted},
-                     {"got", one.got},
-                     {"from", one.from},
-                     {"reason", one.reason}});
-  return {{"key", info.key},
-          {"folder", folder},
-          {"tree", info.tree},
-          {"commit", info.commit},
-          {"dirty", info.dirty},
-          {"release", info.release},
-          {"arch", info.arch},
-          {"profile", info.profile},
-          {"toolchain", info.toolchain},
-          {"image", folder + "/" + info.image},
-          {"build_folder", info.build_folder},
-          {"made", info.made},
-          {"last_used", FormatUtc(info.last_used)},
-          {"took_s", info.seconds},
-          {"cpu_s", info.cpu_seconds},
-          {"steps", info.objects},
-          {"warnings", info.warning_count},
-          {"modules", info.modules},
-          {"bytes", info.bytes},
-          {"unmet", std::move(unmet)}};
+  json out = MadeOfJson(info);
+  out.update({{"key", info.key},
+              {"folder", folder},
+              {"dirty", info.dirty},
+              {"release", info.release},
+              {"image", folder + "/" + info.image},
+              {"build_folder", info.build_folder},
+              {"made", info.made},
+              {"last_used", FormatUtc(info.last_used)},
+              {"took_s", info.seconds},
+              {"cpu_s", info.cpu_seconds},
+              {"steps", info.objects},
+              {"warnings", info.warning_count},
+              {"modules", info.modules},
+              {"bytes", info.bytes}});
+  return out;
 }
 
 std::string Dump(const json& value) {
@@ -168,7 +158,9 @@ Result<int> BuildCommand(Context& context, const Parsed& parsed) {
   const auto outcome = KILN_TRY(RunBuild(context, request, parsed.Has("--quiet"), took));
   if (parsed.Has("--json"))
     KILN_TRY(context.terminal.Print(BuildJson(outcome, took)));
-  else if (outcome.failure || !parsed.Has("--quiet"))
+  else
+    for (const auto& line : outcome.said) KILN_TRY(context.terminal.Print(Printable(line) + "\n"));
+  if (!parsed.Has("--json") && (outcome.failure || !parsed.Has("--quiet")))
     context.terminal.PrintError(BuildText(outcome, took, context.terminal));
   if (!outcome.cached && !outcome.folder.empty()) TrimCache(context);
   return BuildExitCode(outcome);
@@ -256,8 +248,10 @@ Result<int> BuildRemoveCommand(Context& context, const Parsed& parsed) {
   size_t removed = 0;
   size_t in_use = 0;
   uint64_t bytes = 0;
+  sys::SystemSpawner spawner;
   const auto evict = [&](std::string_view kind, const std::string& key, uint64_t size) -> Result<> {
-    const auto what = KILN_TRY(cache.Evict(kind, key));
+    const auto what = kind == build::kWorktreeKind ? KILN_TRY(build::EvictCheckout(cache, key, spawner))
+                                                   : KILN_TRY(cache.Evict(kind, key));
     if (what == store::Cache::Eviction::kInUse) ++in_use;
     if (what != store::Cache::Eviction::kRemoved) return {};
     bytes += size;
@@ -267,7 +261,7 @@ Result<int> BuildRemoveCommand(Context& context, const Parsed& parsed) {
   for (const auto& info : gone) KILN_TRY(evict(kernel::kBuildKind, info.key, info.bytes));
   if (parsed.Has("--all")) {
     for (const auto& item : KILN_TRY(cache.List())) {
-      if (std::ranges::find(kOfBuilds, item.kind) != std::end(kOfBuilds))
+      if (item.kind == build::kWorktreeKind || std::ranges::find(kOfBuilds, item.kind) != std::end(kOfBuilds))
         KILN_TRY(evict(item.kind, item.key, item.bytes));
     }
   }

@@ -101,18 +101,6 @@ std::string What(const build::BuildInfo& info) {
   return fmt::format("{} for {}, profile {}", Printable(info.release), info.arch, Printable(info.profile));
 }
 
-json UnmetJson(const std::vector<build::Unmet>& unmet) {
-  json list = json::array();
-  for (const auto& one : unmet) {
-    list.push_back({{"symbol", one.symbol},
-                    {"wanted", one.wanted},
-                    {"got", one.got},
-                    {"from", one.from},
-                    {"reason", one.reason}});
-  }
-  return list;
-}
-
 json FailureJson(const build::Failure& failure) {
   json out = {{"while", failure.what}, {"interrupted", failure.interrupted}, {"command", failure.command}};
   if (failure.first) {
@@ -129,6 +117,19 @@ json FailureJson(const build::Failure& failure) {
 }
 
 }  // namespace
+
+json MadeOfJson(const build::BuildInfo& info) {
+  json unmet = json::array();
+  for (const auto& one : info.unmet) {
+    unmet.push_back({{"symbol", one.symbol},
+                     {"wanted", one.wanted},
+                     {"got", one.got},
+                     {"from", one.from},
+                     {"reason", one.reason}});
+  }
+  return {{"tree", info.tree},       {"commit", info.commit},       {"arch", info.arch},
+          {"profile", info.profile}, {"toolchain", info.toolchain}, {"unmet", std::move(unmet)}};
+}
 
 std::string StepText(size_t made, size_t expected, const build::Step& current) {
   std::string out;
@@ -159,6 +160,7 @@ void BuildObserver::OnNote(std::string_view text) {
 std::string BuildText(const build::Outcome& outcome, Duration took, const Terminal& terminal) {
   if (outcome.failure) return WarningsText(outcome, terminal) + FailureText(outcome, terminal);
   std::string out = WarningsText(outcome, terminal);
+  if (!outcome.said.empty() && outcome.made == 0) return out + UnmetText(outcome, terminal);
   if (outcome.targets_only)
     return out + UnmetText(outcome, terminal) +
            fmt::format("built in {}: {}, in {}\n", FormatDuration(took), Count(outcome.made, "step"),
@@ -192,19 +194,15 @@ std::string BuildJson(const build::Outcome& outcome, Duration took) {
               {"build_folder", outcome.build_folder},
               {"log", outcome.log},
               {"notes", outcome.notes},
+              {"said", outcome.said},
               {"failure", outcome.failure ? FailureJson(*outcome.failure) : json(nullptr)}};
+  out.update(MadeOfJson(info));
   if (!outcome.folder.empty()) {
     out.update({{"key", info.key},
                 {"folder", outcome.folder},
-                {"tree", info.tree},
-                {"commit", info.commit},
                 {"release", info.release},
-                {"arch", info.arch},
-                {"profile", info.profile},
                 {"image", outcome.folder + "/" + info.image},
-                {"toolchain", info.toolchain},
-                {"bytes", info.bytes},
-                {"unmet", UnmetJson(info.unmet)}});
+                {"bytes", info.bytes}});
   }
   return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

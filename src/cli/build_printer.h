@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "build/builder.h"
@@ -30,6 +31,8 @@ std::string StepText(size_t made, size_t expected, const build::Step& current);
 std::string BuildText(const build::Outcome& outcome, Duration took, const Terminal& terminal);
 /// The same as data (docs/json.md).
 std::string BuildJson(const build::Outcome& outcome, Duration took);
+/// The part of it that a kept build has, too: what it is made of.
+nlohmann::json MadeOfJson(const build::BuildInfo& info);
 /// 0, 1 for a build that failed, 130 for one that was stopped.
 int BuildExitCode(const build::Outcome& outcome);
 
