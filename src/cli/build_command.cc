@@ -7,6 +7,7 @@
 #include "build/checkout.h"
 #include "cli/build_printer.h"
 #include "cli/build_request.h"
+#include "cli/cache_folder.h"
 #include "cli/context.h"
 #include "kernel/builds.h"
 #include "sys/files.h"
@@ -57,10 +58,6 @@ std::string FolderOf(const Context& context, const build::BuildInfo& info) {
 std::string ShortCommit(const build::BuildInfo& info) {
   if (info.commit.empty()) return "-";
   return info.commit.substr(0, 12) + (info.dirty ? "+" : "");
-}
-
-store::Cache OpenCache(Context& context) {
-  return store::Cache(context.paths.cache, context.clock, context.log);
 }
 
 // A build is big. What goes wrong here is not worth a word.
@@ -127,9 +124,7 @@ Result<build::Request> MakeBuildRequest(const Context& context, const Parsed& pa
 }
 
 Result<build::Outcome> RunBuild(Context& context, const build::Request& request, bool quiet, Duration& took) {
-  const auto cache =
-      KILN_TRY(config::EnsureWritable(context.paths.cache, "cache", context.paths, context.user));
-  if (!cache.why.empty()) context.log.Warning("the cache is in {} for now: {}", cache.path, cache.why);
+  KILN_TRY(SettleCache(context));
   const auto loop = KILN_TRY(sys::Loop::Create(context.clock));
   sys::SystemSpawner spawner;
   BuildObserver observer(context.terminal, quiet);
@@ -139,7 +134,7 @@ Result<build::Outcome> RunBuild(Context& context, const build::Request& request,
                      .log = context.log,
                      .observer = observer,
                      .environment = context.environment,
-                     .cache = cache.path};
+                     .cache = context.paths.cache};
   const TimePoint began = context.clock.Now();
   auto outcome = build::Build(request, world);
   observer.Clear();
@@ -167,7 +162,7 @@ Result<int> BuildCommand(Context& context, const Parsed& parsed) {
 }
 
 Result<int> BuildListCommand(Context& context, const Parsed& parsed) {
-  store::Cache cache = OpenCache(context);
+  store::Cache cache = KILN_TRY(OpenCache(context));
   const auto builds = KILN_TRY(build::ListBuilds(cache));
   if (parsed.Has("--json")) {
     json list = json::array();
@@ -196,7 +191,7 @@ Result<int> BuildListCommand(Context& context, const Parsed& parsed) {
 }
 
 Result<int> BuildShowCommand(Context& context, const Parsed& parsed) {
-  store::Cache cache = OpenCache(context);
+  store::Cache cache = KILN_TRY(OpenCache(context));
   const auto info = KILN_TRY(build::FindBuild(cache, parsed.operands[0]));
   const std::string folder = FolderOf(context, info);
   if (parsed.Has("--path")) {
@@ -234,7 +229,7 @@ Result<int> BuildShowCommand(Context& context, const Parsed& parsed) {
 }
 
 Result<int> BuildRemoveCommand(Context& context, const Parsed& parsed) {
-  store::Cache cache = OpenCache(context);
+  store::Cache cache = KILN_TRY(OpenCache(context));
   std::vector<build::BuildInfo> gone;
   if (parsed.Has("--all")) {
     if (!parsed.operands.empty())

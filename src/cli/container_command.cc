@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "build/container.h"
 #include "build/source_tree.h"
+#include "cli/cache_folder.h"
 #include "cli/context.h"
 #include "kernel/builds.h"
 #include "sys/files.h"
@@ -22,7 +23,8 @@ struct Place {
   std::string name;  // Of the running container.
 };
 
-Result<Place> FindPlace(const Context& context, const Parsed& parsed) {
+Result<Place> FindPlace(Context& context, const Parsed& parsed) {
+  KILN_TRY(SettleCache(context));
   const auto tree =
       parsed.Has("--tree")
           ? KILN_TRY(build::LookAtSource(sys::AbsolutePath(parsed.Last("--tree"), context.current)))

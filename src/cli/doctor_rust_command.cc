@@ -74,7 +74,8 @@ Result<int> DoctorRustCommand(Context& context, const Parsed& parsed) {
   std::string out = Table(context.terminal, rows);
   for (const kconfig::RustNeed& need : report.needs)
     if (!need.mend.empty()) out += fmt::format("{}: {}\n", need.name, need.mend);
-  if (!report.Usable() && !packages.empty()) out += fmt::format("This distribution's own: {}\n", packages);
+  if (!report.Usable() && !packages.empty())
+    out += fmt::format("This distribution's own, where they are new enough: {}\n", packages);
   out += report.Usable()
              ? fmt::format("The tree in {} can be built with Rust: kiln build -p rust\n", scene.source)
              : fmt::format("The tree in {} can't be built with Rust yet.\n", scene.source);

@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "build/source_tree.h"
 #include "build/toolchain.h"
+#include "cli/cache_folder.h"
 #include "kernel/builds.h"
 #include "store/cache.h"
 #include "sys/files.h"
@@ -46,7 +47,8 @@ Result<kconfig::Model> KconfigScene::ReadModel() const {
   return kconfig::ReadModel(files, {.tree = source, .arch = arch.arch, .srcarch = arch.srcarch});
 }
 
-Result<KconfigScene> FindKconfigScene(const Context& context, const Parsed& parsed, WantConfig want) {
+Result<KconfigScene> FindKconfigScene(Context& context, const Parsed& parsed, WantConfig want) {
+  KILN_TRY(SettleCache(context));
   KconfigScene scene;
   const std::string named = parsed.Last("--tree");
   auto tree = named.empty() ? build::FindSource(context.current)
@@ -87,7 +89,7 @@ Result<KconfigScene> FindKconfigScene(const Context& context, const Parsed& pars
   return scene;
 }
 
-Result<KconfigScene> FindOptionalTree(const Context& context, const Parsed& parsed) {
+Result<KconfigScene> FindOptionalTree(Context& context, const Parsed& parsed) {
   if (parsed.Has("--tree") || build::FindSource(context.current).has_value())
     return FindKconfigScene(context, parsed, WantConfig::kNo);
   KconfigScene scene;

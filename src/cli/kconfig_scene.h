@@ -28,9 +28,9 @@ struct KconfigScene {
 enum class WantConfig { kNo, kIfThere, kYes };
 /// --tree, else the tree at or above the current folder; --config, else the .config of the build folder or
 /// tree here, else that of the newest `kiln build` of the tree; --arch, else this machine's.
-Result<KconfigScene> FindKconfigScene(const Context& context, const Parsed& parsed, WantConfig want);
+Result<KconfigScene> FindKconfigScene(Context& context, const Parsed& parsed, WantConfig want);
 /// The same without a tree being an error.
-Result<KconfigScene> FindOptionalTree(const Context& context, const Parsed& parsed);
+Result<KconfigScene> FindOptionalTree(Context& context, const Parsed& parsed);
 
 /// "PROFILE[,PROFILE]" of --profile or an operand, resolved with those of kiln.toml.
 Result<kconfig::ProfilePlan> PlanOf(const Context& context, const std::string& stack);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "cli/cache_folder.h"
 #include "cli/context.h"
 #include "cli/run_printer.h"
 #include "cli/run_request.h"
@@ -41,9 +42,8 @@ struct Ground {
 };
 
 Result<> Prepare(Context& context, Ground& ground) {
+  KILN_TRY(SettleCache(context));
   ground.paths = context.paths;
-  ground.paths.cache =
-      KILN_TRY(config::EnsureWritable(ground.paths.cache, "cache", ground.paths, context.user)).path;
   ground.paths.runtime = KILN_TRY(config::EnsureRuntime(ground.paths, context.user));
   ground.loop = KILN_TRY(sys::Loop::Create(context.clock));
   return {};

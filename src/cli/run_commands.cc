@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "cli/build_printer.h"
 #include "cli/build_request.h"
+#include "cli/cache_folder.h"
 #include "cli/context.h"
 #include "cli/repeat_command.h"
 #include "cli/run_printer.h"
@@ -74,10 +75,8 @@ void ShowOutcome(const Context& context, const run::Outcome& outcome, const Mann
 }
 
 Result<int> Run(Context& context, const run::Request& request, const Manner& manner) {
+  KILN_TRY(SettleCache(context));
   config::Paths paths = context.paths;
-  const auto cache = KILN_TRY(config::EnsureWritable(paths.cache, "cache", paths, context.user));
-  if (!cache.why.empty()) context.log.Warning("the cache is in {} for now: {}", cache.path, cache.why);
-  paths.cache = cache.path;
   const std::string runtime = KILN_TRY(config::EnsureRuntime(paths, context.user));
   paths.runtime = runtime;
 

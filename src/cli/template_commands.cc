@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
-#include "cli/context.h"
+#include "cli/cache_folder.h"
 #include "run/template_list.h"
 #include "store/cache.h"
 
@@ -29,14 +29,10 @@ json ToJson(const TemplateInfo& info) {
 
 std::string Cpus(unsigned count) { return fmt::format("{} CPU{}", count, count == 1 ? "" : "s"); }
 
-store::Cache OpenCache(Context& context) {
-  return store::Cache(context.paths.cache, context.clock, context.log);
-}
-
 }  // namespace
 
 Result<int> TemplateListCommand(Context& context, const Parsed& parsed) {
-  store::Cache cache = OpenCache(context);
+  store::Cache cache = KILN_TRY(OpenCache(context));
   const auto templates = KILN_TRY(run::ListTemplates(cache));
   if (parsed.Has("--json")) {
     json list = json::array();
@@ -64,7 +60,7 @@ Result<int> TemplateListCommand(Context& context, const Parsed& parsed) {
 }
 
 Result<int> TemplateShowCommand(Context& context, const Parsed& parsed) {
-  store::Cache cache = OpenCache(context);
+  store::Cache cache = KILN_TRY(OpenCache(context));
   const auto info = KILN_TRY(run::FindTemplate(cache, parsed.operands[0]));
   if (parsed.Has("--json")) {
     json out = ToJson(info);
@@ -101,7 +97,7 @@ Result<int> TemplatePruneCommand(Context& context, const Parsed& parsed) {
           .Hint("like 500M or 2G");
   }
   if (parsed.Has("--all")) limit = 0;
-  store::Cache cache = OpenCache(context);
+  store::Cache cache = KILN_TRY(OpenCache(context));
   const auto prune = KILN_TRY(run::PruneTemplates(cache, limit));
   if (parsed.Has("--json")) {
     const json out = {{"schema", 1},

@@ -9,6 +9,9 @@ namespace kiln::kconfig {
 namespace {
 
 constexpr Duration kMakeTimeout = std::chrono::minutes(10);
+constexpr std::string_view kScratch = ".kiln-config";
+/// Nobody who still works in a folder leaves it alone for so long.
+constexpr Duration kForgotten = std::chrono::hours(2);
 constexpr size_t kShownLines = 12;
 // What must stay free beyond the file itself. conf puts the old configuration aside and thereby frees the one
 // before that, so that a disk that was full while it wrote has some hundred KiB when we look.
@@ -88,10 +91,22 @@ std::vector<std::vector<std::string>> ConfigSteps(const ConfigTarget& target, co
   return steps;
 }
 
+// What killed ones have left.
+static void SweepScratch(const std::string& output) {
+  const auto oldest = (SystemClock().WallNow() - kForgotten).time_since_epoch();
+  for (const auto& name : sys::ListDirectory(output).value_or(std::vector<std::string>())) {
+    if (!name.starts_with(kScratch)) continue;
+    const std::string path = sys::JoinPath(output, name);
+    const auto looks = sys::Identify(path);
+    if (looks && std::chrono::nanoseconds(looks->mtime_ns) < oldest) (void)sys::RemoveTree(path);
+  }
+}
+
 Result<std::string> MakeConfigurator::Resolve(const Base& base, const std::string& base_text,
                                               const std::string& fragment) {
   if (target_.output != target_.source) KILN_TRY(sys::MakeDirectories(target_.output));
-  const sys::TempDir folder = KILN_TRY(sys::TempDir::Create(target_.output, ".kiln-config"));
+  SweepScratch(target_.output);
+  const sys::TempDir folder = KILN_TRY(sys::TempDir::Create(target_.output, kScratch));
   const std::string config = sys::JoinPath(folder.path(), "config");
   const std::string fragment_file = sys::JoinPath(folder.path(), "fragment");
   const bool is_nothing = base.kind == Base::Kind::kNothing;

@@ -71,6 +71,17 @@ TEST_F(MakeConfiguratorTest, ACutConfigurationIsRefusedThoughConfEndedWell) {
             "CONFIG_A=y\nCONFIG_C=y\n");
 }
 
+TEST_F(MakeConfiguratorTest, WhatAKilledOneLeftGoes) {
+  make_.conf = [](const std::string&, const std::string& before) { return before; };
+  for (const char* name : {"/.kiln-config.old", "/.kiln-config.new", "/other"})
+    ASSERT_TRUE(sys::MakeDirectories(output_ + name));
+  for (const char* name : {"/.kiln-config.old", "/other"})
+    ASSERT_TRUE(sys::SetModifiedTime(output_ + name, WallTime(std::chrono::seconds(1))));
+  MakeConfigurator configurator(make_, {.source = source_, .output = output_});
+  ASSERT_TRUE(configurator.Resolve({.kind = Base::Kind::kFile}, "CONFIG_A=y\n", ""));
+  EXPECT_THAT(*sys::ListDirectory(output_), testing::UnorderedElementsAre(".kiln-config.new", "other"));
+}
+
 // Linux 6.1 merges the fragment of `make X.config` into .config, whatever KCONFIG_CONFIG says.
 TEST_F(MakeConfiguratorTest, AFragmentOfTheTreeIsMergedIntoItsBase) {
   for (const char* folder : {"/kernel/configs", "/arch/x86/configs", "/arch/arm64/configs"}) {

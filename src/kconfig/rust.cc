@@ -63,29 +63,34 @@ class Examiner {
     if (name == "bindgen") argv.emplace_back("workaround-for-0.69.0");
     const auto said = Say(std::move(argv));
     if (!said) {
-      need.mend = Mend(name, least);
+      need.mend = Mend(name, least, false);
     } else {
       need.found = VersionAfter(*said, name);
       if (need.found.empty()) need.found = Printable(Trim(*said).substr(0, 80));
       need.met = least.empty() || CompareVersions(need.found, least) >= 0;
       need.too_new = exact_ && !least.empty() && CompareVersions(need.found, least) > 0;
-      if (!need.met || need.too_new) need.mend = Mend(name, least);
+      if (!need.met || need.too_new) need.mend = Mend(name, least, true);
     }
     const bool there = said.has_value();
     report_.needs.push_back(std::move(need));
     return there;
   }
 
-  static std::string Mend(std::string_view name, const std::string& version) {
-    if (name == "rustc")
-      return version.empty()
-                 ? "the distribution's package rustc, or rustup"
-                 : fmt::format("rustup override set {} in the tree; or the distribution's package rustc",
-                               version);
-    return version.empty()
-               ? "the distribution's package bindgen, or cargo install bindgen-cli"
-               : fmt::format("cargo install --locked --version {} {}; or the distribution's package bindgen",
-                             version, CompareVersions(version, "0.61.0") < 0 ? "bindgen" : "bindgen-cli");
+  // What a distribution has may be too old as well: of one that is, its package is no way out.
+  std::string Mend(std::string_view name, const std::string& version, bool is_there) const {
+    const bool is_rustc = name == "rustc";
+    const std::string crate =
+        !version.empty() && CompareVersions(version, "0.61.0") < 0 ? "bindgen" : "bindgen-cli";
+    std::string own;
+    if (version.empty())
+      own = is_rustc ? "rustup" : fmt::format("cargo install {}", crate);
+    else
+      own = is_rustc ? fmt::format("rustup override set {} in the tree", version)
+                     : fmt::format("cargo install --locked --version {} {}", version, crate);
+    if (is_there) return own;
+    if (version.empty()) return fmt::format("{}; or the distribution's package {}", own, name);
+    return fmt::format("{}; or the distribution's package {} if that is {}", own, name,
+                       exact_ && is_rustc ? version : version + " or newer");
   }
 
   void Libclang() {
