@@ -62,6 +62,8 @@ std::optional<Warning> ParseWarning(std::string_view line) {
   if (std::string_view rest = line; TakePlace(rest, warning.file, warning.line)) {
     if (!ConsumeWord(rest, "warning:")) return std::nullopt;
     warning.text = Trim(rest);
+    // conf says so of what was merged on purpose: kiln tells itself what became of each request.
+    if (warning.text.starts_with("override: ")) return std::nullopt;
     return warning;
   }
   if (std::string_view rest = line; ConsumeWord(rest, "warning:")) {

@@ -36,6 +36,7 @@ TEST(WarningTest, IsReadInEveryForm) {
             (Warning{.file = "", .line = 0, .text = "modpost: missing MODULE_LICENSE() in a.o"}));
   EXPECT_EQ(ParseWarning("ld: warning: .tmp_vmlinux1 has a LOAD segment with RWX permissions")->file, "ld");
   EXPECT_FALSE(ParseWarning("a.c:1:2: error: no"));
+  EXPECT_FALSE(ParseWarning(".config:17:warning: override: DEBUG_INFO_DWARF4 changes choice state"));
   EXPECT_FALSE(ParseWarning("  CC      warning.o"));
   EXPECT_FALSE(ParseWarning(""));
 }

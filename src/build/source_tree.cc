@@ -64,7 +64,8 @@ Result<SourceTree> LookAtSource(const std::string& folder) {
   if (!sys::IsDirectory(folder))
     return MakeError(ErrorCode::kInvalidArgument, "{} is a file; a kernel source tree is a folder",
                      Printable(folder))
-        .Hint("unpack it first: tar -xf " + ShellQuote(folder));
+        .Hint(folder.find(".tar") != std::string::npos ? "unpack it first: tar -xf " + ShellQuote(folder)
+                                                       : "name the folder that has the sources in it");
   SourceTree tree{.path = KILN_TRY(sys::CanonicalPath(folder))};
   const auto makefile = sys::ReadFile(sys::JoinPath(tree.path, "Makefile"), kMaxMakefile);
   if (!makefile) return NotLinux(tree.path, "it has no Makefile");

@@ -144,6 +144,9 @@ Result<int> ContainerExecCommand(Context& context, const Parsed& parsed) {
   if (container.engine == build::Engine::kPodman) container.running = place.name;
   sys::Command inside{.argv = parsed.operands};
   if (inside.argv.empty()) inside.argv = {"/bin/sh"};
+  // 126 and 127 for what can't be begun, as podman gives them: bubblewrap itself ends with 1.
+  if (container.engine == build::Engine::kBubblewrap)
+    inside.argv.insert(inside.argv.begin(), {"/bin/sh", "-c", "exec \"$@\"", "sh"});
   const bool within = context.current == place.tree || context.current.starts_with(place.tree + "/");
   inside.directory = within ? context.current : place.tree;
   inside.environment = std::vector<std::string>();

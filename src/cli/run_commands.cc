@@ -117,7 +117,9 @@ Result<std::optional<int>> BuildFirst(Context& context, const Parsed& parsed,
   wanted.own = settings.build_profiles;
   wanted.arch = request.arch;
   Duration took{};
-  const auto outcome = KILN_TRY(RunBuild(context, wanted, parsed.Has("--quiet"), took));
+  const auto outcome = wanted.tree.empty() ? KILN_TRY(RunBuild(context, wanted, parsed.Has("--quiet"), took))
+                                           : KILN_TRY(RunBuild(context, wanted, parsed.Has("--quiet"), took),
+                                                      "--build builds the tree that --kernel names");
   if (outcome.failure || !(parsed.Has("--quiet") || outcome.cached))
     context.terminal.PrintError(BuildText(outcome, took, context.terminal));
   if (outcome.failure && outcome.failure->interrupted) return std::optional<int>(run::kExitInterrupted);

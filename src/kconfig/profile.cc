@@ -154,10 +154,25 @@ class Loader {
     if (base.file.empty()) return {};
     auto text = base.text ? Result<std::string>(*base.text) : files_.Read(base.file, kMaxConfigBytes);
     if (!text) return std::move(text).error().Context("reading the base configuration");
-    if (const auto config = DotConfig::Parse(*text); !config)
+    const auto config = DotConfig::Parse(*text);
+    if (!config)
       return MakeError(ErrorCode::kInvalidArgument, "{}: {}", Printable(base.file), config.error().Text());
+    if (base.kind == Base::Kind::kDistribution) NoteForeign(*config);
     loaded_.base_text = *std::move(text);
     return {};
+  }
+
+  // What the distribution of this host is shows in what its compiler calls itself.
+  void NoteForeign(const DotConfig& config) {
+    const std::string_view compiler = config.Value("CC_VERSION_TEXT").value_or("");
+    for (const auto& [profile, mark] : {std::pair("debian", "Debian"), {"fedora", "Red Hat"}}) {
+      if (std::ranges::find(loaded_.plan.profiles, profile) == loaded_.plan.profiles.end()) continue;
+      if (compiler.empty() || compiler.find(mark) != std::string_view::npos) continue;
+      loaded_.notes.push_back(
+          fmt::format("the profile {} takes the configuration of this host's own distribution, and that is "
+                      "another: {} was made with {}",
+                      profile, Printable(loaded_.plan.base.file), Printable(compiler)));
+    }
   }
 
   // As make puts them together. Nobody asked for what is in them, so it is no fragment of the plan.

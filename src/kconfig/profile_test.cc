@@ -128,6 +128,14 @@ TEST(LoadPlan, FindsTheDistributionsConfig) {
   EXPECT_EQ(LoadPlan(Resolve({"debian"}), FakeFiles(), {}).error().code(), ErrorCode::kNotFound);
 }
 
+TEST(LoadPlan, AnotherDistributionsConfigIsToldOf) {
+  FakeFiles files;
+  files.texts = {{"/boot/config-6.1", "CONFIG_CC_VERSION_TEXT=\"gcc-12 (Debian 12.2.0-14) 12.2.0\"\n"}};
+  EXPECT_THAT(LoadPlan(Resolve({"debian"}), files, {})->notes, IsEmpty());
+  EXPECT_THAT(LoadPlan(Resolve({"fedora"}), files, {})->notes,
+              ElementsAre(HasSubstr("another: /boot/config-6.1 was made with \"gcc-12 (Debian")));
+}
+
 // What only some trees have is asked of them alone.
 TEST(LoadPlan, BaseAsksForWhatTheTreeHas) {
   const auto asks = [](const std::string& init) {
