@@ -11,72 +11,14 @@ namespace {
 
 using Op = Expr::Op;
 
-constexpr size_t kMaxListed = 4;
-
 bool IsTristateLike(Type type) { return type == Type::kBool || type == Type::kTristate; }
 
 uint8_t Level(std::string_view value) { return value == "y" ? 2 : value == "m" ? 1 : 0; }
-
-std::string Listed(const std::vector<std::string>& words) {
-  const std::vector<std::string> shown(words.begin(),
-                                       words.begin() + static_cast<long>(std::min(words.size(), kMaxListed)));
-  std::string text = Join(shown, ", ");
-  if (words.size() > kMaxListed) text += fmt::format(" and {} more", words.size() - kMaxListed);
-  return text;
-}
 
 // A text as a .config has it; a quote that stands at one end alone was meant as one of the two.
 std::string Quoted(std::string_view text) {
   if (!ConsumePrefix(text, "\"")) ConsumeSuffix(text, "\"");
   return fmt::format("\"{}\"", text);
-}
-
-/// Why a definition can't be set to `wanted`: the smallest parts of its conditions that fail.
-class Blockage {
- public:
-  Blockage(const Evaluator& evaluator, uint8_t wanted) : evaluator_(evaluator), wanted_(wanted) {}
-
-  void Entry(EntryId id) {
-    for (const Condition& condition : ConditionsOf(evaluator_.model(), id)) Part(condition, condition.expr);
-  }
-  std::vector<Blocker> blockers;   // Certainly not met.
-  std::vector<Blocker> uncertain;  // Only a program could tell.
-
- private:
-  void Part(const Condition& condition, ExprId id) {
-    const Model& model = evaluator_.model();
-    const Truth truth = evaluator_.Of(id);
-    if (truth.low >= wanted_) return;
-    const Expr& expr = model.exprs[id];
-    if (expr.op == Op::kAnd) {
-      Part(condition, expr.left);
-      Part(condition, expr.right);
-      return;
-    }
-    const kconfig::Entry& of = model.entry(condition.of);
-    std::string clause(condition.clause);
-    if (of.kind == Entry::Kind::kMenu) clause = fmt::format("menu \"{}\" {}", of.prompt, clause);
-    if (of.kind == Entry::Kind::kChoice) clause = "choice " + clause;
-    Blocker blocker{.condition = model.Text(id),
-                    .now = Values(evaluator_, id),
-                    .clause = std::move(clause),
-                    .where = model.Where(condition.place)};
-    (truth.high >= wanted_ ? uncertain : blockers).push_back(std::move(blocker));
-  }
-
-  const Evaluator& evaluator_;
-  uint8_t wanted_;
-};
-
-std::string Needs(const std::vector<Blocker>& blockers) {
-  std::vector<std::string> parts;
-  for (const Blocker& blocker : blockers) {
-    std::string part = blocker.condition;
-    if (blockers.size() > 1 && part.find(" || ") != std::string::npos) part = fmt::format("({})", part);
-    if (!blocker.now.empty()) part += " [" + blocker.now + "]";
-    if (std::ranges::find(parts, part) == parts.end()) parts.push_back(std::move(part));
-  }
-  return Join(parts, " and ");
 }
 
 /// The explanation of one request, rule by rule.
@@ -200,13 +142,13 @@ class Explainer {
       for (const std::string& name : selectors)
         shown.push_back(fmt::format("{}={}", name, config_.ValueOrN(name)));
       return Say(Reason::kSelected,
-                 fmt::format("{} select{} it", Listed(shown), selectors.size() == 1 ? "s" : ""));
+                 fmt::format("{} select{} it", ListedText(shown), selectors.size() == 1 ? "s" : ""));
     }
     if (!HasPrompt()) return Say(Reason::kNoPrompt, fmt::format("it has no prompt: {}", DefaultText()));
     Hidden(1);
     if (!out_.blockers.empty())
       return Say(Reason::kHidden, fmt::format("its prompt is hidden without {}, so its default decides: {}",
-                                              Needs(out_.blockers), DefaultText()));
+                                              NeedsText(out_.blockers), DefaultText()));
     return false;
   }
 
@@ -228,7 +170,7 @@ class Explainer {
         parts.push_back(fmt::format("{} ({})", text, model_.Where(entry.place.file, one.line)));
       }
     }
-    if (!parts.empty()) return Listed(parts);
+    if (!parts.empty()) return ListedText(parts);
     return any_selector ? "only a select sets it" : "nothing sets it";
   }
 
@@ -238,7 +180,7 @@ class Explainer {
     if (!HasPrompt()) return Promptless(wanted);
     Hidden(wanted);
     if (!out_.blockers.empty())
-      return Say(Reason::kDependency, fmt::format("needs {}{}", Needs(out_.blockers), WhoKnowsMore()));
+      return Say(Reason::kDependency, fmt::format("needs {}{}", NeedsText(out_.blockers), WhoKnowsMore()));
     if (Chosen()) return true;
     return NeedsTools();
   }
@@ -255,7 +197,7 @@ class Explainer {
     out_.blockers = uncertain_;
     return Say(Reason::kToolchain,
                fmt::format("needs {}, which the tools that this configuration was made with do not give",
-                           Needs(out_.blockers)));
+                           NeedsText(out_.blockers)));
   }
 
   // Fills blockers with those of the definition that lacks the least.
@@ -264,7 +206,7 @@ class Explainer {
     for (const EntryId entry : model_.symbol(id_).entries) {
       if (!model_.entry(entry).has_prompt) continue;
       Blockage blockage(evaluator_, wanted);
-      blockage.Entry(entry);
+      blockage.AddEntry(entry);
       if (!best || blockage.blockers.size() < best->blockers.size()) best.emplace(std::move(blockage));
     }
     if (!best) return;
@@ -285,14 +227,14 @@ class Explainer {
     if (selectors.empty())
       text += by_default;
     else if (by_default.starts_with("default"))
-      text += fmt::format("selected by {}; {}", Listed(selectors), by_default);
+      text += fmt::format("selected by {}; {}", ListedText(selectors), by_default);
     else
-      text += fmt::format("only {} select{} it", Listed(selectors), selectors.size() == 1 ? "s" : "");
+      text += fmt::format("only {} select{} it", ListedText(selectors), selectors.size() == 1 ? "s" : "");
     Blockage blockage(evaluator_, wanted);
     for (const EntryId entry : model_.symbol(id_).entries)
-      if (!model_.entry(entry).defaults.empty()) blockage.Entry(entry);
+      if (!model_.entry(entry).defaults.empty()) blockage.AddEntry(entry);
     out_.blockers = std::move(blockage.blockers);
-    if (!out_.blockers.empty()) text += "; needs " + Needs(out_.blockers);
+    if (!out_.blockers.empty()) text += "; needs " + NeedsText(out_.blockers);
     return Say(Reason::kNoPrompt, std::move(text));
   }
 
@@ -323,9 +265,10 @@ class Explainer {
     if (!HasPrompt()) return Say(Reason::kNoPrompt, fmt::format("it has no prompt: {}", DefaultText()));
     Hidden(1);
     if (!out_.blockers.empty()) {
-      if (out_.actual == "n") return Say(Reason::kDependency, fmt::format("needs {}", Needs(out_.blockers)));
+      if (out_.actual == "n")
+        return Say(Reason::kDependency, fmt::format("needs {}", NeedsText(out_.blockers)));
       return Say(Reason::kHidden, fmt::format("its prompt is hidden without {}, so its default decides: {}",
-                                              Needs(out_.blockers), DefaultText()));
+                                              NeedsText(out_.blockers), DefaultText()));
     }
     if (const auto active = ActiveRange(); active && !IsWithin(*active->second)) {
       const auto& [entry, range] = *active;
@@ -378,29 +321,6 @@ class Explainer {
   std::vector<Blocker> uncertain_;
 };
 
-void CollectValues(const Evaluator& evaluator, ExprId id, std::vector<std::string>& out) {
-  const Expr& expr = evaluator.model().exprs[id];
-  switch (expr.op) {
-    case Op::kSymbol: {
-      const Symbol& symbol = evaluator.model().symbol(expr.left);
-      std::string text = symbol.defined() ? fmt::format("{}={}", symbol.name, evaluator.Text(expr.left))
-                                          : fmt::format("{} is not defined", symbol.name);
-      if (!symbol.defined() && !symbol.name.empty() && symbol.name[0] >= '0' && symbol.name[0] <= '9') return;
-      if (std::ranges::find(out, text) == out.end()) out.push_back(std::move(text));
-      return;
-    }
-    case Op::kText:
-    case Op::kMacro:
-      return;
-    case Op::kNot:
-      CollectValues(evaluator, expr.left, out);
-      return;
-    default:
-      CollectValues(evaluator, expr.left, out);
-      CollectValues(evaluator, expr.right, out);
-  }
-}
-
 }  // namespace
 
 std::string_view Name(Reason reason) {
@@ -433,12 +353,6 @@ std::string_view Name(Reason reason) {
       return "unexplained";
   }
   return "";
-}
-
-std::string Values(const Evaluator& evaluator, ExprId expr) {
-  std::vector<std::string> values;
-  if (expr != kNone) CollectValues(evaluator, expr, values);
-  return Listed(values);
 }
 
 Explanation ExplainOne(const Model& model, const Request& request, const DotConfig& final_config) {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kconfig/evaluate.h"
+#include "kconfig/blockage.h"
 #include "kconfig/fragment.h"
 #include "kconfig/model.h"
 
@@ -31,14 +31,6 @@ enum class Reason {
 /// Stable, for JSON: "dependency", "no-prompt" …
 std::string_view Name(Reason reason);
 
-/// One part of a condition that is not met.
-struct Blocker {
-  std::string condition;  ///< "NET && !EMBEDDED", "$(cc-option,-fx)".
-  std::string now;        ///< "NET=n, EMBEDDED=y".
-  std::string clause;     ///< "depends on", "if", "menu depends on", "visible if", "prompt if".
-  std::string where;      ///< "net/Kconfig:12".
-};
-
 struct Explanation {
   std::string symbol;
   std::string wanted;  ///< "y", "\"text\"" …
@@ -59,9 +51,6 @@ std::vector<Explanation> Explain(const Model& model, std::span<const Request> re
 
 /// One of them, whether it holds or not.
 Explanation ExplainOne(const Model& model, const Request& request, const DotConfig& final_config);
-
-/// The symbols in an expression with their values: "NET=n, EMBEDDED=y".
-std::string Values(const Evaluator& evaluator, ExprId expr);
 
 /// Names of defined symbols near to `name`, the nearest first, at most `limit`.
 std::vector<std::string> NearestSymbols(const Model& model, std::string_view name, size_t limit = 3);
