@@ -1,19 +1,15 @@
 #include "build/builder.h"
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 
 #include "base/strings.h"
 #include "build/build_folder.h"
 #include "build/checkout.h"
-#include "build/container.h"
-#include "build/kbuild_rules.h"
 #include "build/keep.h"
 #include "build/listing.h"
-#include "build/quick_cc.h"
+#include "build/maker.h"
 #include "build/request_key.h"
 #include "build/source_tree.h"
 #include "kernel/builds.h"
@@ -44,10 +40,7 @@ class Builder {
     KILN_TRY(FindTree());
     plan_ = KILN_TRY(ReadOutside(KILN_TRY(PlanOf(request_))));
     words_ = SortWords(request_.make);
-    KILN_TRY(CheckOptions(words_.options));
-    KILN_TRY(CheckWords(plan_.make, request_.arch));
-    KILN_TRY(CheckWords(words_.variables, request_.arch));
-    KILN_TRY(FindToolchain());
+    maker_.emplace(KILN_TRY(Maker::Create(request_, world_, plan_, words_, cache_)));
     KILN_TRY(ReadTree());
     KILN_TRY(MakeRequestKey());
     if (MayTake() && KILN_TRY(TakeFromCache())) return std::move(outcome_);
@@ -66,42 +59,6 @@ class Builder {
       commit_ = KILN_TRY(ResolveCommit(tree_.path, request_.commit, world_.spawner));
     source_ = tree_.path;
     return {};
-  }
-
-  Result<> FindToolchain() {
-    arch_ = FindArch(request_.arch);
-    if (arch_ == nullptr)
-      return MakeError(ErrorCode::kInvalidArgument, "kiln does not build for {}", Printable(request_.arch))
-          .Hint("one of " + Join(ArchNames(), ", "));
-    advice_ = {.distribution = machine::DetectDistribution(),
-               .is_root = ::geteuid() == 0,
-               .jobs = 1,
-               .image = request_.image};
-    if (!request_.image.empty()) {
-      const auto path = config::Find(world_.environment, "PATH").value_or("/usr/bin:/bin");
-      container_ = KILN_TRY(
-          ChooseContainer(request_.image, LookAtContainerHost(request_.image, path, world_.spawner)));
-    }
-    setup_.arch = request_.arch;
-    const auto environment = MakeEnvironment(setup_, world_.environment);
-    std::vector<std::string> given = plan_.make;
-    given.insert(given.end(), words_.variables.begin(), words_.variables.end());
-    const ToolNames names = NameTools(
-        *arch_, {.llvm = request_.llvm, .cross_compile = request_.cross_compile, .variables = given},
-        HostMachine());
-    if (!container_) KILN_TRY(CheckTools(names, environment, advice_));
-    toolchain_ = KILN_TRY(IdentifyToolchain(
-        names, world_.spawner, [&](const sys::Command& command) { return Wrapped(command); }, environment,
-        request_.image, &cache_));
-    variables_ = toolchain_.variables;
-    for (const auto& variable : given)
-      if (!NamesToolchain(variable)) variables_.push_back(variable);
-    for (auto& line : BuildVariables(world_.environment)) environment_variables_.push_back(std::move(line));
-    return {};
-  }
-
-  sys::Command Wrapped(const sys::Command& command) const {
-    return container_ ? InContainer(*container_, command) : command;
   }
 
   std::string TreeFile(std::string_view name) const {
@@ -142,18 +99,16 @@ class Builder {
     std::string distribution;
     if (plan_.base.kind == kconfig::Base::Kind::kDistribution)
       distribution = KILN_TRY(Load(tree_.path)).base_text;
-    std::vector<std::string> all = variables_;
-    all.insert(all.end(), environment_variables_.begin(), environment_variables_.end());
-    all_variables_ = std::move(all);
-    request_key_ = RequestKey(listing_.hash, plan_, distribution, toolchain_, request_.arch, all_variables_,
-                              request_.strip_modules);
+    request_key_ = RequestKey(listing_.hash, plan_, distribution, maker_->toolchain(), request_.arch,
+                              maker_->deciding_variables(), request_.strip_modules);
     return {};
   }
 
   Result<kconfig::LoadedPlan> Load(const std::string& source) const {
-    return kconfig::LoadPlan(
-        plan_, kconfig::SystemFiles(),
-        {.source = source, .srcarch = std::string(arch_->source), .running_release = RunningRelease()});
+    return kconfig::LoadPlan(plan_, kconfig::SystemFiles(),
+                             {.source = source,
+                              .srcarch = std::string(maker_->arch().source),
+                              .running_release = RunningRelease()});
   }
 
   // A folder of one's own is meant to be filled, once.
@@ -211,8 +166,7 @@ class Builder {
     }));
     outcome_.build_folder = folder;
     outcome_.log = folder_->log();
-    if (container_) MountAll();
-    SetUpMake();
+    maker_->SetPlaces(source_, *folder_);
     return {};
   }
 
@@ -221,59 +175,11 @@ class Builder {
     hasher.Add("source", source_)
         .Add("arch", request_.arch)
         .Add("image", request_.image)
-        .Add("cc", toolchain_.cc);
+        .Add("cc", maker_->toolchain().cc);
     for (const auto& profile : plan_.profiles) hasher.Add("profile", profile);
     if (!request_.config.empty()) hasher.Add("base", plan_.base.Text());
-    for (const auto& variable : toolchain_.variables) hasher.Add("variable", variable);
+    for (const auto& variable : maker_->toolchain().variables) hasher.Add("variable", variable);
     return sys::JoinPath(sys::JoinPath(world_.cache, "build-folder"), hasher.Hex());
-  }
-
-  void MountAll() {
-    SetMounts(*container_,
-              {{.path = source_, .writable = false}, {.path = folder_->path(), .writable = true}});
-    container_->name =
-        fmt::format("kiln-build-{}", store::Hasher().Add("folder", folder_->path()).Hex().substr(0, 12));
-    if (request_.ccache) ShareCcache(*container_, world_.environment);
-  }
-
-  void SetUpMake() {
-    setup_.source = source_;
-    setup_.folder = folder_->path();
-    setup_.cc = toolchain_.cc;
-    setup_.variables = variables_;
-    setup_.jobs = request_.jobs != 0 ? request_.jobs : UsableCpus();
-    if (request_.jobs == 0 && !container_) setup_.jobserver = FindJobserver(world_.environment);
-    advice_.jobs = setup_.jobs;
-    setup_.ccache = request_.ccache && setup_.cc.find("ccache") == std::string::npos && Has("ccache");
-    if (setup_.ccache && !container_ && !UsableCcacheFolder(world_.environment)) {
-      world_.observer.OnNote(
-          "ccache can't write into its folder, so it is not used (CCACHE_DIR names another)");
-      setup_.ccache = false;
-    }
-    if (!container_ && IsGcc(toolchain_.description) && !IsGiven(variables_, "CC")) {
-      const std::string place = folder_->PathOf(".kiln/bin");
-      if (PlaceQuickCc(place)) setup_.quick_cc = place;
-    }
-    setup_.rules =
-        ReadKbuildRules(source_, !setup_.quick_cc.empty() && !IsGiven(variables_, "cmd_check_local_export"));
-    if (auto nm = NmOf(setup_.cc); !nm.empty() && Has(nm)) setup_.nm = std::move(nm);
-  }
-
-  bool Has(const std::string& program) const {
-    const auto said = world_.spawner.Run(Wrapped(
-        {.argv = {program, "--version"}, .environment = MakeEnvironment(setup_, world_.environment)}));
-    return said && said->status.ok();
-  }
-
-  Result<MakeRun> Make(std::vector<std::string> words, size_t expected = 0) {
-    words.insert(words.begin(), words_.options.begin(), words_.options.end());
-    const sys::Command command = Wrapped(MakeCommand(setup_, words, world_.environment));
-    auto run =
-        KILN_TRY(RunMake(command, folder_->log(), expected, world_.loop, world_.spawner, world_.observer));
-    // What podman started is no child of its own.
-    if (run.interrupted && container_ && container_->engine == Engine::kPodman)
-      (void)world_.spawner.Run({.argv = DownArguments(*container_, container_->name)});
-    return run;
   }
 
   // A tree that is edited meanwhile gives a kernel of no state that there ever was; then make goes on with
@@ -306,18 +212,19 @@ class Builder {
     loaded_ = KILN_TRY(Load(source_));
     for (const auto& note : loaded_.notes)
       if (std::ranges::find(outcome_.notes, note) == outcome_.notes.end()) outcome_.notes.push_back(note);
-    const std::string key = ConfigureKey(listing_, loaded_, toolchain_, request_.arch, all_variables_);
+    const std::string key =
+        ConfigureKey(listing_, loaded_, maker_->toolchain(), request_.arch, maker_->deciding_variables());
     const bool reuse = folder_->configured() == key;
     if (!reuse) KILN_TRY(folder_->SetConfigured(""));
     auto configured = KILN_TRY(
         Configure(*folder_, loaded_, reuse, [&](const std::vector<std::string>& words) -> Result<MakeRun> {
-          auto run = KILN_TRY(Make(words));
+          auto run = KILN_TRY(maker_->Make(words));
           NoteWarnings(run.output);  // Of a .config that can't be read.
           return run;
         }));
     if (configured.failed) {
       Fail("configuring", *configured.failed);
-      (void)folder_->Settle(false, 0, EndedByItself(*configured.failed));
+      (void)folder_->Settle(false, 0, maker_->EndedByItself(*configured.failed));
       return false;
     }
     if (!reuse) KILN_TRY(folder_->SetConfigured(key));
@@ -326,8 +233,9 @@ class Builder {
         KILN_TRY(kconfig::DotConfig::Parse(config_), "reading {}", folder_->PathOf(".config"));
     has_modules_ = parsed.BuiltIn("MODULES");
     has_gdb_ = parsed.BuiltIn("GDB_SCRIPTS");
-    build_key_ = BuildKey(listing_.hash, config_, toolchain_, request_.arch, all_variables_,
-                          request_.strip_modules, parsed.BuiltIn("LOCALVERSION_AUTO") ? head_ : "");
+    build_key_ =
+        BuildKey(listing_.hash, config_, maker_->toolchain(), request_.arch, maker_->deciding_variables(),
+                 request_.strip_modules, parsed.BuiltIn("LOCALVERSION_AUTO") ? head_ : "");
     named_by_commit_ = parsed.BuiltIn("LOCALVERSION_AUTO");
     auto entry = MayTake() ? KILN_TRY(cache_.Find(kernel::kBuildKind, build_key_)) : std::nullopt;
     if (!entry || !KILN_TRY(Take(*std::move(entry), build_key_))) {
@@ -344,7 +252,7 @@ class Builder {
     const std::string config_hash = store::Hasher().Add("config", config_).Hex();
     std::vector<std::string> words = words_.targets;
     if (words.empty()) {
-      words.emplace_back(arch_->image_target);
+      words.emplace_back(maker_->arch().image_target);
       if (has_modules_) words.emplace_back("modules");
       if (has_gdb_) words.emplace_back("scripts_gdb");
     }
@@ -352,13 +260,13 @@ class Builder {
     const size_t known = fresh ? LearntSteps(TreeFile("steps"), config_hash) : 0;
     const size_t done_before = folder_->made();
     const size_t guess = known != 0 ? known : GuessSteps(config_);
-    auto run = KILN_TRY(Make(words, fresh && guess > done_before ? guess - done_before : 0));
+    auto run = KILN_TRY(maker_->Make(words, fresh && guess > done_before ? guess - done_before : 0));
     outcome_.made += run.output.made();
     NoteWarnings(run.output);
     if (!run.status.ok()) {
       Fail("building", run);
       // A full disk is told as what it is.
-      (void)folder_->Settle(false, run.output.made(), EndedByItself(run));
+      (void)folder_->Settle(false, run.output.made(), maker_->EndedByItself(run));
       return {};
     }
     outcome_.targets_only = !words_.targets.empty();
@@ -378,9 +286,11 @@ class Builder {
 
   // What the user asks here is told before minutes pass; what profiles ask, at the end.
   void TellUnmet() {
-    outcome_.info.unmet = FindUnmet(
-        loaded_, config_,
-        {.tree = source_, .arch = request_.arch, .srcarch = std::string(arch_->source), .variables = {}});
+    outcome_.info.unmet = FindUnmet(loaded_, config_,
+                                    {.tree = source_,
+                                     .arch = request_.arch,
+                                     .srcarch = std::string(maker_->arch().source),
+                                     .variables = {}});
     for (const auto& one : outcome_.info.unmet) {
       const bool here = one.from == "--set" || std::ranges::any_of(request_.fragments, [&](const auto& path) {
                           return one.from.starts_with(path + ":");
@@ -391,11 +301,6 @@ class Builder {
     }
   }
 
-  // Then it has removed what was half-made; one that was killed, or ended with its container, has not.
-  bool EndedByItself(const MakeRun& run) const {
-    return run.status.signal != SIGKILL && !(run.interrupted && container_);
-  }
-
   void Fail(std::string what, const MakeRun& run) {
     Failure failure{.what = std::move(what), .interrupted = run.interrupted};
     failure.first = run.output.first_error();
@@ -403,18 +308,11 @@ class Builder {
     if (!run.interrupted) {
       std::vector<std::string> lines = failure.first ? failure.first->lines : std::vector<std::string>();
       lines.insert(lines.end(), failure.tail.begin(), failure.tail.end());
-      failure.diagnosis = Diagnose(lines, advice_);
+      failure.diagnosis = Diagnose(lines, maker_->advice());
       if (!failure.diagnosis && failure.first && failure.first->failure.target.ends_with(".o"))
-        failure.command = FailingCommand(failure.first->failure.target);
+        failure.command = maker_->CommandOf(failure.first->failure.target);
     }
     outcome_.failure = std::move(failure);
-  }
-
-  // Kbuild shows commands only when asked, so the one target is made once more.
-  std::string FailingCommand(const std::string& target) {
-    const sys::Command command = MakeCommand(setup_, {"V=1", target}, world_.environment);
-    const auto said = world_.spawner.Run(Wrapped(command), {}, {.timeout = std::chrono::minutes(2)});
-    return said ? CommandThatMakes(target, said->output) : "";
   }
 
   // What is known before anything is made.
@@ -425,7 +323,7 @@ class Builder {
     info.arch = request_.arch;
     info.profile = request_.profiles.empty() ? "base" : Join(request_.profiles, ",");
     info.commit = head_;
-    info.toolchain = toolchain_.description;
+    info.toolchain = maker_->toolchain().description;
   }
 
   Result<> KeepIt() {
@@ -434,7 +332,7 @@ class Builder {
     info.key = build_key_;
     info.commit = head_;
     info.tree_hash = listing_.hash;
-    info.image = arch_->image;
+    info.image = maker_->arch().image;
     info.build_folder = folder_->path();
     info.made = FormatUtc(world_.clock.WallNow());
     info.objects = outcome_.made;
@@ -449,7 +347,7 @@ class Builder {
                                         "modules_install"};
       if (request_.strip_modules) words.insert(words.begin(), "INSTALL_MOD_STRIP=1");
       KILN_TRY(sys::RemoveTree(folder_->PathOf(".kiln/install")));
-      const auto run = KILN_TRY(Make(words));
+      const auto run = KILN_TRY(maker_->Make(words));
       if (!run.status.ok()) {
         Fail("installing the modules", run);
         return {};
@@ -457,9 +355,9 @@ class Builder {
     }
     MakeCompileCommands(source_, folder_->path(), world_.spawner, world_.environment, outcome_.notes);
     world_.observer.OnPhase(Phase::kKeeping);
-    auto entry = KILN_TRY(KeepBuild(cache_, *folder_, *arch_,
-                                    {source_, commit_.empty() ? listing_ : files_, toolchain_.variables},
-                                    info, request_.force));
+    auto entry = KILN_TRY(KeepBuild(
+        cache_, *folder_, maker_->arch(),
+        {source_, commit_.empty() ? listing_ : files_, maker_->toolchain().variables}, info, request_.force));
     outcome_.folder = entry.path();
     outcome_.entry = std::make_shared<const store::CacheEntry>(std::move(entry));
     KILN_TRY(RememberAnswer(cache_, request_key_, build_key_, named_by_commit_ ? head_ : ""));
@@ -479,13 +377,6 @@ class Builder {
   Listing listing_;
   Listing files_;  // Of a commit's worktree; listing_ is then what git says of the commit.
 
-  const Arch* arch_ = nullptr;
-  Advice advice_;
-  std::optional<Container> container_;
-  Toolchain toolchain_;
-  std::vector<std::string> variables_;  // For make's command line.
-  std::vector<std::string> environment_variables_;
-  std::vector<std::string> all_variables_;
   MakeWords words_;
 
   kconfig::ProfilePlan plan_;
@@ -499,7 +390,7 @@ class Builder {
 
   std::optional<BuildFolder> folder_;
   bool waited_ = false;
-  MakeSetup setup_;
+  std::optional<Maker> maker_;
 };
 
 }  // namespace
