@@ -55,7 +55,7 @@ class Builder {
     KILN_TRY(AddMigration());
     KILN_TRY(AddKernel());
     KILN_TRY(AddChannels());
-    AddSmallDevices();
+    KILN_TRY(AddSmallDevices());
     KILN_TRY(AddDisks());
     KILN_TRY(AddShares());
     KILN_TRY(AddNetwork());
@@ -219,7 +219,11 @@ class Builder {
     return {};
   }
 
-  void AddSmallDevices() {
+  Result<> AddSmallDevices() {
+    if (machine_.plug_bridge) {
+      KILN_TRY(Need(Feature::kPlugBridge, "a device that comes while the machine runs"));
+      Put("-device", OptionWriter("pcie-pci-bridge").Add("id", kPlugBus));
+    }
     if (machine_.random_device && features_.Has(Feature::kVirtioRng)) {
       Put("-object", "rng-random,id=entropy,filename=/dev/urandom");
       Put("-device", "virtio-rng-pci,rng=entropy");
@@ -227,6 +231,7 @@ class Builder {
     if (machine_.generation_id && features_.Has(Feature::kVmgenid))
       Put("-device", OptionWriter("vmgenid").Add("guid", *machine_.generation_id));
     if (machine_.panic_device && features_.Has(Feature::kPvpanic)) Put("-device", "pvpanic");
+    return {};
   }
 
   Result<> AddDisks() {

@@ -87,7 +87,7 @@ TEST(OptionWriter, FirstWordMayBeAbsent) {
 TEST(QemuArguments, Minimal) {
   EXPECT_EQ(ShellJoin(Arguments(Plain(), Wiring::Terminal())),
             "-name guest=kiln -no-user-config -nodefaults -display none -no-reboot "
-            "-machine pc,dump-guest-core=off -accel tcg -cpu max,la57=off -smp 1 -rtc base=utc "
+            "-machine q35,dump-guest-core=off -accel tcg -cpu max,la57=off -smp 1 -rtc base=utc "
             "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -m 1024M "
             "-kernel /boot/vmlinux -initrd /tmp/initrd -append 'console=ttyS0 panic=-1' "
             "-chardev stdio,id=console,signal=on -serial chardev:console -chardev null,id=agent "
@@ -110,7 +110,7 @@ TEST(QemuArguments, Everything) {
   Machine machine = Plain();
   machine.name = "a,b";
   machine.accelerator = Accelerator::kKvm;
-  machine.type = "q35";
+  machine.plug_bridge = true;
   machine.cpus = 4;
   machine.memory_bytes = uint64_t{512} << 20;
   machine.memory = {.file = "/run/ram,1", .share = true};
@@ -143,6 +143,7 @@ TEST(QemuArguments, Everything) {
             "-chardev socket,id=qmp,fd=5 -mon chardev=qmp,mode=control -chardev socket,id=agent,fd=4 "
             "-device virtio-serial-pci,id=ports,max_ports=2 "
             "-device virtserialport,bus=ports.0,chardev=agent,name=org.kiln.agent "
+            "-device pcie-pci-bridge,id=slots "
             "-object rng-random,id=entropy,filename=/dev/urandom -device virtio-rng-pci,rng=entropy "
             "-device vmgenid,guid=11111111-2222-3333-4444-555555555555 -device pvpanic "
             "-blockdev driver=file,node-name=disk0-file,filename=/d/a,,b.img,read-only=on "

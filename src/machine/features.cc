@@ -18,6 +18,7 @@ constexpr std::array<FeatureInfo, static_cast<size_t>(Feature::kCount)> kFeature
     {Feature::kVirtioNet, "virtio-net", "--net cannot be used"},
     {Feature::kNetUser, "net-user", "--net user cannot be used"},
     {Feature::kVhostVsock, "vhost-vsock", "the agent cannot be reached over vsock"},
+    {Feature::kPlugBridge, "plug-bridge", "machines are of the older type pc, which boots more slowly"},
     {Feature::kVmgenid, "vmgenid", "clones are given entropy by the agent alone"},
     {Feature::kPvpanic, "pvpanic", "a panic is seen on the console alone"},
     {Feature::kSandbox, "sandbox", "QEMU runs without its seccomp filter"},

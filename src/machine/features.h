@@ -23,6 +23,7 @@ enum class Feature : uint8_t {
   kVirtioNet,
   kNetUser,
   kVhostVsock,
+  kPlugBridge,  ///< Machine::plug_bridge on q35, whose devices the guest is told of by ACPI.
   kVmgenid,
   kPvpanic,
   kSandbox,

@@ -16,6 +16,10 @@ constexpr std::string_view kIntrospection[] = {
     "query-cpu-definitions",
 };
 
+// The machine type q35: a QEMU without it does not know the device and answers with an error.
+constexpr std::string_view kQ35 =
+    R"({"execute":"device-list-properties","arguments":{"typename":"ICH9-LPC"},"id":"q35"})";
+
 /// obj[key] when obj is an object that has it, else null.
 const json& At(const json& object, const char* key) {
   static const json kNull;
@@ -80,6 +84,7 @@ std::string IntrospectionRequest() {
   std::string request;
   for (const std::string_view command : kIntrospection)
     request += fmt::format("{{\"execute\":\"{0}\",\"id\":\"{0}\"}}\n", command);
+  request += fmt::format("{}\n", kQ35);
   // QEMU drops what it has not begun when its input ends; it takes one command at a time, so that with two
   // behind it "quit" has surely been read.
   for (const char* command : {"quit", "query-status", "query-status"})
@@ -124,6 +129,10 @@ Result<QemuFeatures> ParseIntrospection(std::string_view output, Arch arch) {
   features.Set(Feature::kVirtioNet, has("virtio-net-pci"));
   features.Set(Feature::kNetUser, HasEnum(schema, {"user", "hubport"}));
   features.Set(Feature::kVhostVsock, has("vhost-vsock-pci"));
+  // Before 6.1 only PCI Express itself told the guest, in another way.
+  features.Set(Feature::kPlugBridge,
+               has("pcie-pci-bridge") &&
+                   Collect(answers["q35"], "name").contains("acpi-pci-hotplug-with-bridge-support"));
   features.Set(Feature::kVmgenid, has("vmgenid"));
   features.Set(Feature::kPvpanic, has("pvpanic"));
   features.Set(Feature::kSandbox, OptionParameters(options, "sandbox").contains("resourcecontrol"));

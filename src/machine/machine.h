@@ -99,13 +99,19 @@ struct Network {
   bool operator==(const Network&) const = default;
 };
 
+/// The QEMU id of Machine::plug_bridge, and the name of its bus.
+inline constexpr std::string_view kPlugBus = "slots";
+
 /// A virtual machine with its kernel: a value. The QEMU command line (arguments.h) and the kernel's
 /// (kernel_command_line.h) follow from it by pure functions; starting it is the vm room's work.
 struct Machine {
   std::string name = "kiln";  ///< Shown in the process list.
   Arch arch = Arch::kX86_64;
   Accelerator accelerator = Accelerator::kTcg;
-  std::string type = "pc";  ///< A QEMU machine type; see docs/performance-boot.md for why this one.
+  std::string type = "q35";  ///< A QEMU machine type; see docs/performance-boot.md for why this one.
+  /// A bridge, kPlugBus, with slots for devices that come while the machine runs: the root bus of q35 has
+  /// none, that of pc has.
+  bool plug_bridge = false;
   /// A QEMU CPU model with its flags ("max,la57=off"); empty takes DefaultCpuModel().
   std::string cpu_model{};
   uint32_t cpus = 1;

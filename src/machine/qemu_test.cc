@@ -25,10 +25,11 @@ std::string Transcript() {
 {"return": {"enabled": false, "present": true}, "id": "query-kvm"}
 {"return": {"arch": "x86_64"}, "id": "query-target"}
 {"return": [{"option": "fsdev", "parameters": [{"name": "multidevs"}]}, {"option": "sandbox", "parameters": [{"name": "resourcecontrol"}]}, 7], "id": "query-command-line-options"}
-{"return": [{"name": "tcg-accel"}, {"name": "virtio-serial-pci"}, {"name": "virtserialport"}, {"name": 5}, {"name": "virtio-9p-pci"}], "id": "qom-list-types"}
+{"return": [{"name": "tcg-accel"}, {"name": "virtio-serial-pci"}, {"name": "virtserialport"}, {"name": 5}, {"name": "virtio-9p-pci"}, {"name": "pcie-pci-bridge"}], "id": "qom-list-types"}
 {"return": [{"meta-type": "enum", "values": ["xbzrle", "x-ignore-shared"]}, {"meta-type": "object"}, {"meta-type": "enum", "values": ["none", "user"]}], "id": "query-qmp-schema"}
 {"return": [{"name": "pc-i440fx-9.2", "alias": "pc"}, {"name": "microvm"}, {"name": "a b"}], "id": "query-machines"}
 {"return": [{"name": "max"}], "id": "query-cpu-definitions"}
+{"return": [{"name": "acpi-pci-hotplug-with-bridge-support"}, {"name": "addr"}], "id": "q35"}
 {"return": {}}
 )";
 }
@@ -42,8 +43,16 @@ TEST(ParseIntrospection, ReadsWhatIsUsed) {
   std::vector<std::string> names;
   for (const FeatureInfo& info : AllFeatures())
     if (features->Has(info.feature)) names.emplace_back(info.name);
-  EXPECT_THAT(names, ElementsAre("tcg", "kvm", "virtio-serial", "virtio-9p", "9p-multidevs", "sandbox",
-                                 "ignore-shared"));
+  EXPECT_THAT(names, ElementsAre("tcg", "kvm", "virtio-serial", "virtio-9p", "9p-multidevs", "plug-bridge",
+                                 "sandbox", "ignore-shared"));
+  const auto old = ParseIntrospection(
+      ReplaceAll(Transcript(), "acpi-pci-hotplug-with-bridge-support", "other"), Arch::kX86_64);
+  EXPECT_FALSE(old->Has(Feature::kPlugBridge));
+  const auto none = ParseIntrospection(
+      ReplaceAll(Transcript(), "\"return\": [{\"name\": \"acpi", "\"error\": [{\"name\": \"acpi"),
+      Arch::kX86_64);
+  ASSERT_TRUE(none.has_value()) << none.error().Text();
+  EXPECT_FALSE(none->Has(Feature::kPlugBridge));
 }
 
 TEST(ParseIntrospection, Refusals) {

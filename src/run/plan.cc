@@ -181,6 +181,10 @@ class Planner {
     }
     machine.extra_qemu_arguments = request_.qemu_arguments;
     plan_.can_plug_disks = abilities_.pci_hotplug;
+    if (plan_.features.Has(machine::Feature::kPlugBridge))
+      machine.plug_bridge = plan_.can_plug_disks;
+    else
+      machine.type = "pc";
     plan_.identity = MakeIdentity(RandomBytes(32), request_.hostname);
     // A template has no program of the user's that could draw random numbers before the agent has added
     // some. For its kernel to handle the event takes a twentieth of what a clone takes without KVM.

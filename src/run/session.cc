@@ -137,7 +137,8 @@ class Session final : public console::RecordSink {
 
   // The guest is told to wait for the last of them before it goes on.
   void Plug() {
-    vm::PlugDisks(*qemu_, std::exchange(to_plug_, {}), [this](const Error& error) {
+    const std::string_view bus = plan_.machine.plug_bridge ? machine::kPlugBus : "";
+    vm::PlugDisks(*qemu_, std::exchange(to_plug_, {}), bus, [this](const Error& error) {
       if (use_.clone) return CloneFailed(error.Text());
       Conclude(JudgeInfra(error));
     });

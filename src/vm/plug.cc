@@ -4,7 +4,7 @@
 
 namespace kiln::vm {
 
-void PlugDisks(QemuProcess& process, const std::vector<machine::Disk>& disks,
+void PlugDisks(QemuProcess& process, const std::vector<machine::Disk>& disks, std::string_view bus,
                std::function<void(const Error&)> failed) {
   const auto check = [failed = std::move(failed)](const Result<nlohmann::json>& reply) {
     if (!reply) failed(reply.error());
@@ -23,6 +23,7 @@ void PlugDisks(QemuProcess& process, const std::vector<machine::Disk>& disks,
                           check);
     nlohmann::json device = {{"driver", "virtio-blk-pci"}, {"id", node + "-device"}, {"drive", node}};
     if (!disk.serial.empty()) device["serial"] = disk.serial;
+    if (!bus.empty()) device["bus"] = bus;
     process.qmp().Execute("device_add", device, check);
   }
 }
