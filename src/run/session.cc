@@ -440,6 +440,8 @@ class Session final : public console::RecordSink {
   void Drain() {
     const auto done = world_.loop.RunUntil([&] { return streams_->queued() == 0 || cut_short_; });
     if (done && streams_->queued() == 0) return;
+    // What else went wrong stays what it was.
+    if (result_.verdict != Verdict::kPass && result_.verdict != Verdict::kFail) return;
     result_.verdict = Verdict::kInterrupted;
     result_.cause =
         fmt::format("{} while the command's last {} of output waited for a reader ({})",
