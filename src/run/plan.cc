@@ -181,7 +181,9 @@ class Planner {
     }
     machine.extra_qemu_arguments = request_.qemu_arguments;
     plan_.can_plug_disks = abilities_.pci_hotplug;
-    if (plan_.features.Has(machine::Feature::kPlugBridge))
+    // What q35 gains is the interpretation of ACPI, which costs little under KVM (docs/performance-boot.md).
+    if (machine.accelerator == machine::Accelerator::kTcg &&
+        plan_.features.Has(machine::Feature::kPlugBridge))
       machine.plug_bridge = plan_.can_plug_disks;
     else
       machine.type = "pc";
