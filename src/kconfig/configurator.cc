@@ -53,6 +53,17 @@ std::string HintFor(std::string_view said) {
   return {};
 }
 
+// What killed ones have left.
+void SweepScratch(const std::string& output) {
+  const auto oldest = (SystemClock().WallNow() - kForgotten).time_since_epoch();
+  for (const auto& name : sys::ListDirectory(output).value_or(std::vector<std::string>())) {
+    if (!name.starts_with(kScratch)) continue;
+    const std::string path = sys::JoinPath(output, name);
+    const auto looks = sys::Identify(path);
+    if (looks && std::chrono::nanoseconds(looks->mtime_ns) < oldest) (void)sys::RemoveTree(path);
+  }
+}
+
 }  // namespace
 
 Result<> CheckWhole(std::string_view text, const std::string& folder, uint64_t free_bytes) {
@@ -89,17 +100,6 @@ std::vector<std::vector<std::string>> ConfigSteps(const ConfigTarget& target, co
     for (const std::string& word : base.targets) steps.push_back(Make(target, config, {word}));
   steps.push_back(Make(target, config, {"olddefconfig"}));
   return steps;
-}
-
-// What killed ones have left.
-static void SweepScratch(const std::string& output) {
-  const auto oldest = (SystemClock().WallNow() - kForgotten).time_since_epoch();
-  for (const auto& name : sys::ListDirectory(output).value_or(std::vector<std::string>())) {
-    if (!name.starts_with(kScratch)) continue;
-    const std::string path = sys::JoinPath(output, name);
-    const auto looks = sys::Identify(path);
-    if (looks && std::chrono::nanoseconds(looks->mtime_ns) < oldest) (void)sys::RemoveTree(path);
-  }
 }
 
 Result<std::string> MakeConfigurator::Resolve(const Base& base, const std::string& base_text,
