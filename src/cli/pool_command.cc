@@ -13,6 +13,7 @@
 #include "pool/service.h"
 #include "run/execute.h"
 #include "run/pool_client.h"
+#include "run/stop_signals.h"
 #include "store/runs.h"
 #include "sys/files.h"
 #include "sys/loop.h"
@@ -123,9 +124,8 @@ Result<std::optional<sys::Fd>> Connect(Context& context, Duration limit) {
 
 // Turns until the service is done; SIGTERM and the like end it with all that it has.
 Result<> Serve(sys::Loop& loop, pool::Service& service) {
-  std::vector<sys::Loop::Handle> signals;
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
-    signals.push_back(KILN_TRY(loop.OnSignal(signal, [&service] { service.Stop(true); })));
+  const auto signals = KILN_TRY(run::StopSignals::Create(loop));
+  signals->Listen([&service](int) { service.Stop(true); });
   KILN_TRY(loop.RunUntil([&service] { return service.has_ended(); }));
   return {};
 }

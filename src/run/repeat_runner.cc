@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "run/outcome.h"
 #include "run/repeat.h"
+#include "run/stop_signals.h"
 #include "sys/files.h"
 #include "sys/proc.h"
 
@@ -55,13 +56,11 @@ class Repeater {
 
   Result<RepeatOutcome> Run() {
     started_ = loop_.clock().Now();
-    std::vector<sys::Loop::Handle> signals;
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
-      signals.push_back(KILN_TRY(loop_.OnSignal(signal, [this, signal] {
-        outcome_.interrupted = true;
-        End(fmt::format("stopped by signal {} ({})", signal, ::strsignal(signal)));
-      })));
-    }
+    const auto signals = KILN_TRY(StopSignals::Create(loop_));
+    signals->Listen([this](int signal) {
+      outcome_.interrupted = true;
+      End(fmt::format("stopped by signal {} ({})", signal, ::strsignal(signal)));
+    });
     KILN_TRY(StartOne());
     Tick();
     KILN_TRY(loop_.RunUntil([this] { return running_.empty(); }));
