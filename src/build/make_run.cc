@@ -1,12 +1,13 @@
 #include "build/make_run.h"
 
 #include <fcntl.h>
-#include <csignal>
+#include <signal.h>
 
 #include <memory>
 
 #include "base/strings.h"
 #include "sys/fd.h"
+#include "sys/stop_signals.h"
 #include "sys/stream.h"
 
 namespace kiln::build {
@@ -39,19 +40,12 @@ class LogFile {
 
 }  // namespace
 
-Result<std::unique_ptr<Interrupt>> Interrupt::Create(sys::Loop& loop) {
-  auto interrupt = std::make_unique<Interrupt>();
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    interrupt->handles_.push_back(
-        KILN_TRY(loop.OnSignal(signal, [raw = interrupt.get()] { raw->raised_ = true; })));
-  }
-  return interrupt;
-}
-
 Result<MakeRun> RunMake(const sys::Command& command, const std::string& log, size_t expected, sys::Loop& loop,
                         sys::Spawner& spawner, Observer& observer) {
   MakeRun run;
-  const auto interrupt = KILN_TRY(Interrupt::Create(loop));
+  bool stopping = false;
+  const auto signals = KILN_TRY(sys::StopSignals::Create(loop));
+  signals->Listen([&](int) { stopping = true; });
   LogFile file(log, observer);
   file.Write(fmt::format("$ {}\n", ShellJoin(command.argv)));
 
@@ -78,7 +72,7 @@ Result<MakeRun> RunMake(const sys::Command& command, const std::string& log, siz
                                     .drained = {}}));
   bool ended = false;
   auto watch = KILN_TRY(loop.Watch(child.pidfd(), EPOLLIN, [&](uint32_t) { ended = true; }));
-  (void)KILN_TRY(loop.RunUntil([&] { return ended || interrupt->raised(); }));
+  (void)KILN_TRY(loop.RunUntil([&] { return ended || stopping; }));
   if (!ended) {
     run.interrupted = true;
     child.Signal(SIGTERM);

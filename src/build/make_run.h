@@ -9,18 +9,6 @@
 
 namespace kiln::build {
 
-/// Whether the user wants to stop: set by SIGINT, SIGTERM and SIGHUP while it lives.
-class Interrupt {
- public:
-  /// Watches the signals on the loop.
-  static Result<std::unique_ptr<Interrupt>> Create(sys::Loop& loop);
-  bool raised() const { return raised_; }
-
- private:
-  bool raised_ = false;
-  std::vector<sys::Loop::Handle> handles_;
-};
-
 struct MakeRun {
   sys::ExitStatus status;
   bool interrupted = false;
@@ -28,8 +16,8 @@ struct MakeRun {
 };
 
 /// Runs one make to its end on the loop, both its streams read as one, every byte appended to `log`. When the
-/// user wants to stop meanwhile (Interrupt) make is asked to, which removes what it was writing; later it is
-/// killed. Before and after, a signal ends kiln as it ends any program: what is half-done then is never
+/// user wants to stop meanwhile (sys::StopSignals) make is asked to, which removes what it was writing; later
+/// it is killed. Before and after, a signal ends kiln as it ends any program: what is half-done then is never
 /// trusted.
 Result<MakeRun> RunMake(const sys::Command& command, const std::string& log, size_t expected, sys::Loop& loop,
                         sys::Spawner& spawner, Observer& observer);

@@ -8,6 +8,7 @@
 #include "build/watch.h"
 #include "cli/build_printer.h"
 #include "cli/build_request.h"
+#include "sys/stop_signals.h"
 
 namespace kiln::cli {
 namespace {
@@ -42,16 +43,18 @@ class Pause {
 
   // Until something was saved (true) or the user wants no more.
   Result<bool> Wait(const std::vector<std::string>& command) {
-    const auto interrupt = KILN_TRY(build::Interrupt::Create(loop_));
+    bool stopping = false;
+    const auto signals = KILN_TRY(sys::StopSignals::Create(loop_));
+    signals->Listen([&](int) { stopping = true; });
     if (command.empty())
       TellWaiting();
     else
       KILN_TRY(Start(command));
-    (void)KILN_TRY(loop_.RunUntil([&] { return settled_ || interrupt->raised(); }));
+    (void)KILN_TRY(loop_.RunUntil([&] { return settled_ || stopping; }));
     watch_.Reset();
     if (child_ && !child_->Poll()) (void)child_->Stop(kGrace);
     child_.reset();
-    if (!settled_) return false;
+    if (stopping) return false;
     context_.terminal.PrintError(fmt::format("kiln: {} changed\n", Printable(Said(names_))));
     settled_ = false;
     names_.clear();

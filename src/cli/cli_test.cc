@@ -250,6 +250,25 @@ TEST_F(MainTest, JsonErrorsAreDataOnStdout) {
   EXPECT_EQ(json["error"]["code"], "invalid-argument");
 }
 
+TEST_F(MainTest, AMisspeltOptionBesideJsonIsDataToo) {
+  for (const auto& words : std::vector<std::vector<std::string>>{{"build", "--bogus", "--json"},
+                                                                 {"build", "--json", "--jobs"},
+                                                                 {"runs", "show", "--json", "a", "b"}}) {
+    const auto said = Say(words);
+    EXPECT_EQ(said.code, 2);
+    EXPECT_EQ(nlohmann::json::parse(said.out)["error"]["code"], "invalid-argument") << said.out;
+  }
+  const auto run = Say({"run", "--bogus", "--json", "--", "true"});
+  EXPECT_EQ(run.code, 2);
+  EXPECT_EQ(run.out, "");
+  EXPECT_THAT(run.err, HasSubstr(R"("verdict":"infra")"));
+}
+
+TEST_F(MainTest, TheJsonOfSomebodyElseIsNotOurs) {
+  EXPECT_EQ(Say({"build", "--bogus", "--", "--json"}).out, "");
+  EXPECT_EQ(Say({"container", "exec", "--json"}).out, "");
+}
+
 TEST_F(MainTest, NothingIsWrittenByLooking) {
   for (const auto& words :
        std::vector<std::vector<std::string>>{{}, {"--version"}, {"help"}, {"runs"}, {"config"}, {"man"}})

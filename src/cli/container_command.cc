@@ -110,6 +110,21 @@ Result<> CheckRuns(const build::Container& container, const Place& place, sys::S
       .Hint("kiln container reload");
 }
 
+// What became of the container of a tree: `text` for a person.
+Result<int> Tell(const Context& context, const Parsed& parsed, const Place& place, const Record& record,
+                 bool up, const std::string& text) {
+  if (!parsed.Has("--json")) {
+    KILN_TRY(context.terminal.Print(text + "\n"));
+    return 0;
+  }
+  const bool runs = up && record.engine == build::Engine::kPodman;
+  const json out = {{"schema", 1},           {"up", up},
+                    {"image", record.image}, {"engine", build::Name(record.engine)},
+                    {"tree", place.tree},    {"container", runs ? json(place.name) : json()}};
+  KILN_TRY(context.terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+  return 0;
+}
+
 }  // namespace
 
 Result<int> ContainerUpCommand(Context& context, const Parsed& parsed) {
@@ -126,13 +141,12 @@ Result<int> ContainerUpCommand(Context& context, const Parsed& parsed) {
                      Printable(place.tree))
         .Hint("kiln container down, or reload");
   const auto engine = KILN_TRY(Up(context, place, image, spawner));
-  KILN_TRY(
-      context.terminal.Print(engine == build::Engine::kPodman
-                                 ? fmt::format("{} is up for {}.\n", Printable(image), Printable(place.tree))
-                                 : fmt::format("{} is set for {}: each exec begins a container of its own, "
-                                               "and none runs in between.\n",
-                                               Printable(image), Printable(place.tree))));
-  return 0;
+  return Tell(context, parsed, place, {.image = image, .engine = engine}, true,
+              engine == build::Engine::kPodman
+                  ? fmt::format("{} is up for {}.", Printable(image), Printable(place.tree))
+                  : fmt::format("{} is set for {}: each exec begins a container of its own, and none runs in "
+                                "between.",
+                                Printable(image), Printable(place.tree)));
 }
 
 Result<int> ContainerExecCommand(Context& context, const Parsed& parsed) {
@@ -168,11 +182,10 @@ Result<int> ContainerReloadCommand(Context& context, const Parsed& parsed) {
   (void)KILN_TRY(Choose(context, place, record.image, spawner));
   (void)KILN_TRY(Down(context, place, record, spawner));
   const auto engine = KILN_TRY(Up(context, place, record.image, spawner));
-  KILN_TRY(context.terminal.Print(Printable(record.image) +
-                                  (engine == build::Engine::kPodman
-                                       ? " is up again.\n"
-                                       : " is seen anew by every exec; nothing had to be done.\n")));
-  return 0;
+  return Tell(context, parsed, place, {.image = record.image, .engine = engine}, true,
+              Printable(record.image) + (engine == build::Engine::kPodman
+                                             ? " is up again."
+                                             : " is seen anew by every exec; nothing had to be done."));
 }
 
 Result<int> ContainerDownCommand(Context& context, const Parsed& parsed) {
@@ -180,9 +193,9 @@ Result<int> ContainerDownCommand(Context& context, const Parsed& parsed) {
   const Record record = KILN_TRY(ReadRecord(place));
   sys::SystemSpawner spawner;
   const auto engine = KILN_TRY(Down(context, place, record, spawner));
-  KILN_TRY(context.terminal.Print(Printable(record.image) +
-                                  (engine == build::Engine::kPodman ? " is down.\n" : " is set no more.\n")));
-  return 0;
+  return Tell(
+      context, parsed, place, record, false,
+      Printable(record.image) + (engine == build::Engine::kPodman ? " is down." : " is set no more."));
 }
 
 }  // namespace kiln::cli

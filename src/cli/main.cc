@@ -104,10 +104,17 @@ Result<int> Dispatch(Context& context, const Parsed& parsed) {
   return MakeError(ErrorCode::kUnsupported, "kiln {} is not in this build", parsed.command->name);
 }
 
-bool WantsJson(const Parsed& parsed) {
-  const auto options = OptionsOf(*parsed.command);
-  return std::ranges::any_of(options, [](const OptionSpec& option) { return option.names == "--json"; }) &&
-         parsed.Has("--json");
+bool HasJson(const CommandSpec& command) {
+  const auto options = OptionsOf(command);
+  return std::ranges::any_of(options, [](const OptionSpec& option) { return option.names == "--json"; });
+}
+
+bool WantsJson(const Parsed& parsed) { return HasJson(*parsed.command) && parsed.Has("--json"); }
+
+// Of words that could not be taken apart. Those after -- are somebody else's.
+bool SeemsToWantJson(const CommandSpec& command, const std::vector<std::string>& words) {
+  const auto own = std::ranges::find(words, "--");
+  return HasJson(command) && std::find(words.begin(), own, "--json") != own;
 }
 
 // A command that runs something has its own codes, so that they are not taken for the guest's.
@@ -149,9 +156,10 @@ int Main(const Call& call) {
 
   const auto found = FindIn(arguments);
   if (!found) return Report(terminal, found.error());
-  const auto parsed =
-      Parse(*found->command, {arguments.begin() + static_cast<long>(found->words), arguments.end()});
-  if (!parsed) return Report(terminal, parsed.error());
+  const std::vector<std::string> words(arguments.begin() + static_cast<long>(found->words), arguments.end());
+  const auto parsed = Parse(*found->command, words);
+  if (!parsed)
+    return Report(terminal, parsed.error(), found->command, SeemsToWantJson(*found->command, words));
   if (parsed->Has("--help")) return terminal.Print(CommandHelp(*found->command, terminal)) ? 0 : 1;
 
   TerminalLog log(terminal, LogLevel::kWarning);

@@ -22,7 +22,7 @@ Error UnknownOption(const CommandSpec& command, std::string_view word) {
   const auto nearest = name.starts_with("--") ? Nearest(name, AllNames(command)) : std::nullopt;
   std::string hint = nearest ? fmt::format("did you mean {}? ", *nearest) : "";
   if (command.operands == Operands::kCommand && !nearest)
-    hint += fmt::format("if it belongs to the command, put -- before the command. ");
+    hint += "an option that is not kiln's own goes after --. ";
   return MakeError(ErrorCode::kInvalidArgument, "kiln {} has no option {}", command.name, Printable(name))
       .Hint(fmt::format("{}`kiln {} --help` lists them all", hint, command.name));
 }

@@ -12,11 +12,11 @@
 #include "pool/service.h"
 #include "run/execute.h"
 #include "run/pool_client.h"
-#include "run/stop_signals.h"
 #include "store/runs.h"
 #include "sys/files.h"
 #include "sys/loop.h"
 #include "sys/process.h"
+#include "sys/stop_signals.h"
 
 namespace kiln::cli {
 namespace {
@@ -123,7 +123,7 @@ Result<std::optional<sys::Fd>> Connect(Context& context, Duration limit) {
 
 // Turns until the service is done; SIGTERM and the like end it with all that it has.
 Result<> Serve(sys::Loop& loop, pool::Service& service) {
-  const auto signals = KILN_TRY(run::StopSignals::Create(loop));
+  const auto signals = KILN_TRY(sys::StopSignals::Create(loop));
   signals->Listen([&service](int) { service.Stop(true); });
   KILN_TRY(loop.RunUntil([&service] { return service.has_ended(); }));
   return {};

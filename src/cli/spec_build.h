@@ -100,21 +100,20 @@ inline constexpr Example kBuildRmExamples[] = {
     {"kiln build rm 3f2a", "the beginning of a key is enough when it is the only one"},
     {"kiln build rm --all", "everything; the next build begins from nothing"},
 };
-inline constexpr OptionSpec kContainerOptions[] = {
-    {.names = "--tree,-t",
-     .placeholder = "DIR",
-     .doc = "Source tree (default: the one at or above the current folder)",
-     .takes_path = true},
-};
+inline constexpr OptionSpec kContainerTree{
+    .names = "--tree,-t",
+    .placeholder = "DIR",
+    .doc = "Source tree (default: the one at or above the current folder)",
+    .takes_path = true};
+inline constexpr OptionSpec kContainerExecOptions[] = {kContainerTree};
+inline constexpr OptionSpec kContainerOptions[] = {kContainerTree, kJson};
 inline constexpr OptionSpec kContainerUpOptions[] = {
     {.names = "--in",
      .placeholder = "IMAGE",
      .doc = "Image or root folder with the toolchain",
      .takes_path = true},
-    {.names = "--tree,-t",
-     .placeholder = "DIR",
-     .doc = "Source tree (default: the one at or above the current folder)",
-     .takes_path = true},
+    kContainerTree,
+    kJson,
 };
 inline constexpr Example kContainerUpExamples[] = {
     {"kiln container up --in gcc:13", "keep a container with this tree running"}};

@@ -76,7 +76,7 @@ class WarmClone final : public Clone {
     for (const auto& request : run::LateRequests(plan_, wall, run::RandomBytes(256))) Send(request);
     wire::Exec exec = plan_.exec;
     exec.argv = {"true"};
-    exec.cwd = "/";
+    exec.cwd.clear();  // The root.
     Run(exec, [this] { TidyUp(); });
   }
 

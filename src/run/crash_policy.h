@@ -19,8 +19,8 @@ struct CrashPolicy {
 /// Pure, linear in the title for each *.
 bool MatchesTitle(std::string_view pattern, std::string_view title);
 
-/// Judges a session by its crashes and the policy: marks them and sets verdict and cause. Pure; docs/verdicts.md
-/// has the rules in words.
+/// Judges a session by its crashes and the policy: marks them and sets verdict and cause. Pure;
+/// docs/verdicts.md has the rules in words.
 void ApplyPolicy(const CrashPolicy& policy, SessionResult& result);
 
 /// The patterns of an allowlist file: one a line, # begins a comment. Errors name the path.

@@ -109,7 +109,7 @@ class Runner {
   }
 
   Result<SessionResult> Session(const Plan& plan, TemplateUse use) {
-    if (!signals_) signals_ = KILN_TRY(StopSignals::Create(world_.loop));
+    if (!signals_) signals_ = KILN_TRY(sys::StopSignals::Create(world_.loop));
     return RunSession(plan, world_, *signals_, std::move(use),
                       {.templates = templates_, .checkpoints = checkpoints_}, files_, outcome_.timings);
   }
@@ -121,7 +121,7 @@ class Runner {
   BundleFiles files_;
   store::Cache templates_;
   store::Cache checkpoints_;
-  std::unique_ptr<StopSignals> signals_;  // From the first session to the end of the last.
+  std::unique_ptr<sys::StopSignals> signals_;  // From the first session to the end of the last.
 };
 
 // Plans and runs; what can't be planned or begun is told as the caller's fault where it is.

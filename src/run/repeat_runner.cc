@@ -9,9 +9,9 @@
 #include "base/strings.h"
 #include "run/outcome.h"
 #include "run/repeat.h"
-#include "run/stop_signals.h"
 #include "sys/files.h"
 #include "sys/proc.h"
+#include "sys/stop_signals.h"
 
 namespace kiln::run {
 namespace {
@@ -56,7 +56,7 @@ class Repeater {
 
   Result<RepeatOutcome> Run() {
     started_ = loop_.clock().Now();
-    const auto signals = KILN_TRY(StopSignals::Create(loop_));
+    const auto signals = KILN_TRY(sys::StopSignals::Create(loop_));
     signals->Listen([this](int signal) {
       outcome_.interrupted = true;
       End(fmt::format("stopped by signal {} ({})", signal, ::strsignal(signal)));

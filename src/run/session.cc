@@ -40,7 +40,7 @@ uint64_t RandomNumber() {
 /// One run of one machine: the state that its callbacks share. Ends with the first call of Conclude().
 class Session final : public console::RecordSink {
  public:
-  Session(const Plan& plan, World& world, StopSignals& signals, TemplateUse use, Caches caches,
+  Session(const Plan& plan, World& world, sys::StopSignals& signals, TemplateUse use, Caches caches,
           Timings& timings)
       : plan_(plan),
         world_(world),
@@ -450,7 +450,7 @@ class Session final : public console::RecordSink {
 
   const Plan& plan_;
   World& world_;
-  StopSignals& signals_;
+  sys::StopSignals& signals_;
   TemplateUse use_;
   store::Cache& cache_;
   store::Cache& checkpoints_;
@@ -485,8 +485,8 @@ class Session final : public console::RecordSink {
 
 }  // namespace
 
-SessionResult RunSession(const Plan& plan, World& world, StopSignals& signals, TemplateUse use, Caches caches,
-                         const BundleFiles& files, Timings& timings) {
+SessionResult RunSession(const Plan& plan, World& world, sys::StopSignals& signals, TemplateUse use,
+                         Caches caches, const BundleFiles& files, Timings& timings) {
   return Session(plan, world, signals, std::move(use), caches, timings).Run(files);
 }
 

@@ -7,9 +7,9 @@
 #include "crash/report.h"
 #include "run/outcome.h"
 #include "run/plan.h"
-#include "run/stop_signals.h"
 #include "run/templates.h"
 #include "run/world.h"
+#include "sys/stop_signals.h"
 
 namespace kiln::run {
 
@@ -64,7 +64,7 @@ struct Caches {
 /// machine. Every way this can go is a verdict, so it does not fail. A template that would not wake is told
 /// by SessionResult::clone_failed: nothing has been read or written then, and a cold session may follow,
 /// which hears the signals that came in between.
-SessionResult RunSession(const Plan& plan, World& world, StopSignals& signals, TemplateUse use, Caches caches,
-                         const BundleFiles& files, Timings& timings);
+SessionResult RunSession(const Plan& plan, World& world, sys::StopSignals& signals, TemplateUse use,
+                         Caches caches, const BundleFiles& files, Timings& timings);
 
 }  // namespace kiln::run

@@ -1,10 +1,10 @@
-#include "run/stop_signals.h"
+#include "sys/stop_signals.h"
 
 #include <signal.h>
 
-namespace kiln::run {
+namespace kiln::sys {
 
-Result<std::unique_ptr<StopSignals>> StopSignals::Create(sys::Loop& loop) {
+Result<std::unique_ptr<StopSignals>> StopSignals::Create(Loop& loop) {
   auto signals = std::make_unique<StopSignals>();
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
     signals->handles_.push_back(
@@ -23,4 +23,4 @@ void StopSignals::Arrived(int signal) {
   if (!waiting_) waiting_ = signal;
 }
 
-}  // namespace kiln::run
+}  // namespace kiln::sys

@@ -1,15 +1,15 @@
-#include "run/stop_signals.h"
+#include "sys/stop_signals.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
 
-namespace kiln::run {
+namespace kiln::sys {
 namespace {
 
 class StopSignalsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto loop = sys::Loop::Create(clock_);
+    auto loop = Loop::Create(clock_);
     ASSERT_TRUE(loop) << loop.error().Text();
     loop_ = *std::move(loop);
     auto signals = StopSignals::Create(*loop_);
@@ -27,7 +27,7 @@ class StopSignalsTest : public ::testing::Test {
   }
 
   SystemClock clock_;
-  std::unique_ptr<sys::Loop> loop_;
+  std::unique_ptr<Loop> loop_;
   std::unique_ptr<StopSignals> signals_;
   std::vector<int> heard_;
 };
@@ -57,4 +57,4 @@ TEST_F(StopSignalsTest, AtItsEndTheyDoWhatTheyDidBefore) {
 }
 
 }  // namespace
-}  // namespace kiln::run
+}  // namespace kiln::sys

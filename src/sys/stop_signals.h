@@ -7,13 +7,13 @@
 
 #include "sys/loop.h"
 
-namespace kiln::run {
+namespace kiln::sys {
 
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT, heard on the loop from the making of this to its end; then they do
 /// again what they did before. None is lost between one listener and the next.
 class StopSignals {
  public:
-  static Result<std::unique_ptr<StopSignals>> Create(sys::Loop& loop);
+  static Result<std::unique_ptr<StopSignals>> Create(Loop& loop);
 
   /// `heard` is called with each signal from now on, and at once with one that nobody has listened to.
   void Listen(std::function<void(int)> heard);
@@ -25,7 +25,7 @@ class StopSignals {
 
   std::function<void(int)> heard_;
   std::optional<int> waiting_;
-  std::vector<sys::Loop::Handle> handles_;
+  std::vector<Loop::Handle> handles_;
 };
 
-}  // namespace kiln::run
+}  // namespace kiln::sys
