@@ -333,6 +333,10 @@ TEST(Outcome, TimingNamesWhatWasReached) {
   EXPECT_THAT(text, HasSubstr("booted"));
   outcome.cloned = true;
   EXPECT_THAT(TimingText(outcome), HasSubstr("cloned from a template"));
+  outcome = {.timings = {.planned = milliseconds(10), .end = milliseconds(11)}};
+  EXPECT_THAT(TimingText(outcome), HasSubstr("no machine was started"));
+  outcome.timings.qemu_started = milliseconds(10);
+  EXPECT_THAT(TimingText(outcome), HasSubstr("did not boot"));
   EXPECT_EQ(TimingText({}), "");
 }
 

@@ -53,6 +53,17 @@ std::string OutcomeText(const run::Outcome& outcome, const Terminal& terminal) {
   return text;
 }
 
+namespace {
+
+std::string_view HowItCameUp(const run::Outcome& outcome) {
+  if (outcome.pooled) return "cloned from a template by the pool";
+  if (outcome.cloned) return "cloned from a template";
+  if (outcome.timings.agent) return "booted";
+  return outcome.timings.qemu_started ? "did not boot" : "no machine was started";
+}
+
+}  // namespace
+
 std::string TimingText(const run::Outcome& outcome) {
   const run::Timings& timings = outcome.timings;
   struct Step {
@@ -83,10 +94,7 @@ std::string TimingText(const run::Outcome& outcome) {
                        total > 0 ? 100 * Seconds(took) / total : 0);
   }
   if (timings.end) {
-    out += fmt::format("  {:<38}{:>10}  {}\n", "in all", FormatDuration(*timings.end),
-                       outcome.pooled   ? "cloned from a template by the pool"
-                       : outcome.cloned ? "cloned from a template"
-                                        : "booted");
+    out += fmt::format("  {:<38}{:>10}  {}\n", "in all", FormatDuration(*timings.end), HowItCameUp(outcome));
   }
   return out;
 }
