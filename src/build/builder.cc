@@ -263,7 +263,7 @@ class Builder {
     auto run = KILN_TRY(maker_->Make(words, fresh && guess > done_before ? guess - done_before : 0));
     outcome_.made += run.output.made();
     NoteWarnings(run.output);
-    if (!run.status.ok()) {
+    if (!run.ok()) {
       Fail("building", run);
       // A full disk is told as what it is.
       (void)folder_->Settle(false, run.output.made(), maker_->EndedByItself(run));
@@ -348,7 +348,7 @@ class Builder {
       if (request_.strip_modules) words.insert(words.begin(), "INSTALL_MOD_STRIP=1");
       KILN_TRY(sys::RemoveTree(folder_->PathOf(".kiln/install")));
       const auto run = KILN_TRY(maker_->Make(words));
-      if (!run.status.ok()) {
+      if (!run.ok()) {
         Fail("installing the modules", run);
         return {};
       }

@@ -49,19 +49,19 @@ Result<Configured> Configure(const BuildFolder& folder, const kconfig::LoadedPla
     const std::string wanted = folder.PathOf(".kiln/wanted.config");
     KILN_TRY(sys::WriteFileAtomic(wanted, MergeConfig(plan.base_text, plan.requests)));
     auto run = KILN_TRY(make({"KCONFIG_ALLCONFIG=" + wanted, "allnoconfig"}));
-    if (!run.status.ok()) return Configured{.config = {}, .failed = std::move(run)};
+    if (!run.ok()) return Configured{.config = {}, .failed = std::move(run)};
   } else {
     std::string text = plan.base_text;
     if (base.kind == Kind::kTargets) {
       for (const auto& target : base.targets) {
         auto run = KILN_TRY(make({target}));
-        if (!run.status.ok()) return Configured{.config = {}, .failed = std::move(run)};
+        if (!run.ok()) return Configured{.config = {}, .failed = std::move(run)};
       }
       text = KILN_TRY(kconfig::ReadWritten(path, folder.path()), "reading what the base configuration gave");
     }
     KILN_TRY(sys::WriteFileAtomic(path, MergeConfig(text, plan.requests)));
     auto run = KILN_TRY(make({"olddefconfig"}));
-    if (!run.status.ok()) return Configured{.config = {}, .failed = std::move(run)};
+    if (!run.ok()) return Configured{.config = {}, .failed = std::move(run)};
   }
   Configured configured{.config = KILN_TRY(kconfig::ReadWritten(path, folder.path())), .failed = {}};
   if (before && identity && *before == configured.config)

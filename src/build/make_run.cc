@@ -74,7 +74,6 @@ Result<MakeRun> RunMake(const sys::Command& command, const std::string& log, siz
   auto watch = KILN_TRY(loop.Watch(child.pidfd(), EPOLLIN, [&](uint32_t) { ended = true; }));
   (void)KILN_TRY(loop.RunUntil([&] { return ended || stopping; }));
   if (!ended) {
-    run.interrupted = true;
     child.Signal(SIGTERM);
     if (!KILN_TRY(loop.RunUntil([&] { return ended; }, loop.clock().Now() + kGrace))) child.Signal(SIGKILL);
     (void)KILN_TRY(loop.RunUntil([&] { return ended; }));
@@ -82,6 +81,7 @@ Result<MakeRun> RunMake(const sys::Command& command, const std::string& log, siz
   watch.Reset();
   (void)KILN_TRY(loop.RunUntil([&] { return closed; }, loop.clock().Now() + kLastWords));
   run.output.End();
+  run.interrupted = stopping;
   run.status = child.Poll().value_or(sys::ExitStatus{});
   return run;
 }

@@ -11,8 +11,10 @@ namespace kiln::build {
 
 struct MakeRun {
   sys::ExitStatus status;
-  bool interrupted = false;
+  bool interrupted = false;  ///< The user wants to stop, perhaps just as make had done all.
   MakeOutput output;
+
+  bool ok() const { return status.ok() && !interrupted; }
 };
 
 /// Runs one make to its end on the loop, both its streams read as one, every byte appended to `log`. When the
