@@ -9,6 +9,7 @@
 #include "cli/build_request.h"
 #include "cli/cache_folder.h"
 #include "cli/context.h"
+#include "cli/json_text.h"
 #include "kernel/builds.h"
 #include "sys/files.h"
 
@@ -45,10 +46,6 @@ json ToJson(const build::BuildInfo& info, const std::string& folder) {
               {"modules", info.modules},
               {"bytes", info.bytes}});
   return out;
-}
-
-std::string Dump(const json& value) {
-  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 std::string FolderOf(const Context& context, const build::BuildInfo& info) {
@@ -167,7 +164,7 @@ Result<int> BuildListCommand(Context& context, const Parsed& parsed) {
   if (parsed.Has("--json")) {
     json list = json::array();
     for (const auto& info : builds) list.push_back(ToJson(info, FolderOf(context, info)));
-    KILN_TRY(context.terminal.Print(Dump({{"schema", 1}, {"builds", std::move(list)}})));
+    KILN_TRY(context.terminal.Print(JsonText({{"schema", 1}, {"builds", std::move(list)}})));
     return 0;
   }
   if (builds.empty()) {
@@ -201,7 +198,7 @@ Result<int> BuildShowCommand(Context& context, const Parsed& parsed) {
   if (parsed.Has("--json")) {
     json out = ToJson(info, folder);
     out["schema"] = 1;
-    KILN_TRY(context.terminal.Print(Dump(out)));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
     return 0;
   }
   const std::vector<std::vector<Cell>> rows = {
@@ -262,7 +259,7 @@ Result<int> BuildRemoveCommand(Context& context, const Parsed& parsed) {
   }
   if (parsed.Has("--json")) {
     KILN_TRY(context.terminal.Print(
-        Dump({{"schema", 1}, {"removed", removed}, {"bytes", bytes}, {"in_use", in_use}})));
+        JsonText({{"schema", 1}, {"removed", removed}, {"bytes", bytes}, {"in_use", in_use}})));
     return 0;
   }
   std::string out =

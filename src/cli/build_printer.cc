@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "cli/json_text.h"
 
 namespace kiln::cli {
 namespace {
@@ -204,7 +205,7 @@ std::string BuildJson(const build::Outcome& outcome, Duration took) {
                 {"image", outcome.folder + "/" + info.image},
                 {"bytes", info.bytes}});
   }
-  return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  return JsonText(out);
 }
 
 int BuildExitCode(const build::Outcome& outcome) {

@@ -2,6 +2,7 @@
 
 #include "base/strings.h"
 #include "cli/context.h"
+#include "cli/json_text.h"
 #include "run/checkpoints.h"
 #include "run/record.h"
 
@@ -40,7 +41,7 @@ Result<int> CheckpointListCommand(Context& context, const Parsed& parsed) {
   if (parsed.Has("--json")) {
     json out = json::array();
     for (const auto& info : list) out.push_back(ToJson(info));
-    KILN_TRY(context.terminal.Print(json{{"schema", 1}, {"checkpoints", std::move(out)}}.dump(2) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText({{"schema", 1}, {"checkpoints", std::move(out)}})));
     return 0;
   }
   if (list.empty()) {
@@ -68,7 +69,7 @@ Result<int> CheckpointShowCommand(Context& context, const Parsed& parsed) {
   if (parsed.Has("--json")) {
     json out = ToJson(info);
     out["schema"] = 1;
-    KILN_TRY(context.terminal.Print(out.dump(2) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
     return 0;
   }
   const run::TemplateInfo& machine = info.machine;

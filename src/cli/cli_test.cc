@@ -264,6 +264,12 @@ TEST_F(MainTest, AMisspeltOptionBesideJsonIsDataToo) {
   EXPECT_THAT(run.err, HasSubstr(R"("verdict":"infra")"));
 }
 
+TEST_F(MainTest, AFolderThatIsNotUtf8IsStillData) {
+  const auto said = Say({"runs", "--json"}, {{"XDG_STATE_HOME", dir_->path() + "/\xff"}});
+  EXPECT_EQ(said.code, 0) << said.err;
+  EXPECT_EQ(nlohmann::json::parse(said.out)["folder"], dir_->path() + "/\xef\xbf\xbd/kiln/runs");
+}
+
 TEST_F(MainTest, TheJsonOfSomebodyElseIsNotOurs) {
   EXPECT_EQ(Say({"build", "--bogus", "--", "--json"}).out, "");
   EXPECT_EQ(Say({"container", "exec", "--json"}).out, "");

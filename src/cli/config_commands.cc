@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "cli/context.h"
+#include "cli/json_text.h"
 #include "config/document.h"
 #include "sys/fd.h"
 #include "sys/files.h"
@@ -121,7 +122,7 @@ config::LoadRequest SettingsRequest(const Context& context, const Parsed& parsed
 Result<int> ConfigCommand(Context& context, const Parsed& parsed) {
   const auto settings = KILN_TRY(config::Load(SettingsRequest(context, parsed)));
   if (parsed.operands.empty()) {
-    KILN_TRY(context.terminal.Print(parsed.Has("--json") ? SettingsJson(settings).dump(2) + "\n"
+    KILN_TRY(context.terminal.Print(parsed.Has("--json") ? JsonText(SettingsJson(settings))
                                                          : SettingsText(settings, context.terminal)));
     return 0;
   }
@@ -133,7 +134,7 @@ Result<int> ConfigCommand(Context& context, const Parsed& parsed) {
   }
   const config::Entry& entry = settings.Get(key);
   if (parsed.Has("--json")) {
-    KILN_TRY(context.terminal.Print(SettingsJson(settings)["settings"][key].dump(2) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(SettingsJson(settings)["settings"][key])));
     return 0;
   }
   std::string out;
@@ -155,7 +156,7 @@ Result<int> ConfigCheckCommand(Context& context, const Parsed& parsed) {
       if (!mistake.hint.empty()) one["hint"] = mistake.hint;
     }
     const json out = {{"schema", 1}, {"files", layered.settings.files}, {"mistakes", std::move(list)}};
-    KILN_TRY(context.terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
     return mistakes.empty() ? 0 : 2;
   }
   std::string out;

@@ -7,6 +7,7 @@
 #include "build/source_tree.h"
 #include "cli/cache_folder.h"
 #include "cli/context.h"
+#include "cli/json_text.h"
 #include "kernel/builds.h"
 #include "sys/files.h"
 #include "sys/process.h"
@@ -80,8 +81,7 @@ Result<build::Engine> Up(const Context& context, const Place& place, const std::
     KILN_TRY(RunQuietly(spawner, build::UpArguments(container, place.name), "starting the container"));
   KILN_TRY(sys::MakeDirectories(std::string(sys::DirName(place.record)), 0700));
   KILN_TRY(sys::WriteFileAtomic(
-      place.record,
-      json{{"schema", 1}, {"image", image}, {"engine", build::Name(container.engine)}}.dump() + "\n"));
+      place.record, JsonText({{"schema", 1}, {"image", image}, {"engine", build::Name(container.engine)}})));
   return container.engine;
 }
 
@@ -121,7 +121,7 @@ Result<int> Tell(const Context& context, const Parsed& parsed, const Place& plac
   const json out = {{"schema", 1},           {"up", up},
                     {"image", record.image}, {"engine", build::Name(record.engine)},
                     {"tree", place.tree},    {"container", runs ? json(place.name) : json()}};
-  KILN_TRY(context.terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+  KILN_TRY(context.terminal.Print(JsonText(out)));
   return 0;
 }
 

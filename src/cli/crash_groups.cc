@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/strings.h"
+#include "cli/json_text.h"
 #include "crash/fingerprint.h"
 
 namespace kiln::cli {
@@ -72,7 +73,7 @@ std::string CrashGroups::Json() const {
                     {"groups", std::move(groups)},
                     {"without_crash", names(clean_)},
                     {"unread", names(unread_)}};
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 }  // namespace kiln::cli

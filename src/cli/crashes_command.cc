@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "cli/context.h"
+#include "cli/json_text.h"
 #include "store/runs.h"
 #include "sys/files.h"
 
@@ -65,9 +66,7 @@ std::string AsJson(const std::vector<Seen>& crashes) {
                     {"first", RunJson(seen.first)},
                     {"last", RunJson(seen.last)}});
   }
-  return json{{"schema", 1}, {"crashes", std::move(list)}}.dump(2, ' ', false,
-                                                                json::error_handler_t::replace) +
-         "\n";
+  return JsonText(json{{"schema", 1}, {"crashes", std::move(list)}});
 }
 
 std::string AsTable(const Terminal& terminal, const std::vector<Seen>& crashes) {

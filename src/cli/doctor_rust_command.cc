@@ -2,6 +2,7 @@
 
 #include "base/strings.h"
 #include "cli/context.h"
+#include "cli/json_text.h"
 #include "cli/kconfig_scene.h"
 #include "kconfig/rust.h"
 #include "machine/distribution.h"
@@ -55,7 +56,7 @@ Result<int> DoctorRustCommand(Context& context, const Parsed& parsed) {
                       {"usable", report.Usable()},
                       {"needs", std::move(needs)},
                       {"packages", packages}};
-    KILN_TRY(context.terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
     return report.Usable() ? 0 : 1;
   }
   if (!report.tree_has_rust) {

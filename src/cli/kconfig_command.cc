@@ -3,6 +3,7 @@
 
 #include "base/strings.h"
 #include "cli/context.h"
+#include "cli/json_text.h"
 #include "cli/kconfig_json.h"
 #include "cli/kconfig_scene.h"
 #include "kconfig/edit.h"
@@ -136,7 +137,7 @@ Result<int> KconfigWhyCommand(Context& context, const Parsed& parsed) {
       for (const kconfig::EntryId entry : model.symbol(id).entries)
         definitions.push_back(DefinitionJson(model, entry));
     out["definitions"] = std::move(definitions);
-    KILN_TRY(context.terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
     return known ? 0 : 1;
   }
   if (!known)
@@ -186,7 +187,7 @@ Result<int> KconfigCheckCommand(Context& context, const Parsed& parsed) {
                       {"config", ToValidUtf8(scene.config_path)},
                       {"requests", requests.size()},
                       {"unmet", ExplanationsJson(unmet)}};
-    KILN_TRY(context.terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
   } else {
     KILN_TRY(context.terminal.Print(kconfig::RenderExplanations(unmet) +
                                     fmt::format("{} of {} hold in {}\n",
@@ -215,9 +216,7 @@ Result<int> KconfigSetCommand(Context& context, const Parsed& parsed) {
   const bool write = result->holds && !parsed.Has("--dry-run");
   if (write) KILN_TRY(sys::WriteFileAtomic(scene.config_path, result->text), "writing the configuration");
   if (parsed.Has("--json")) {
-    KILN_TRY(context.terminal.Print(
-        SetJson(*result, scene.config_path, write).dump(2, ' ', false, json::error_handler_t::replace) +
-        "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(SetJson(*result, scene.config_path, write))));
     return result->holds ? 0 : 1;
   }
   std::string out;
@@ -270,7 +269,7 @@ Result<int> KconfigMinCommand(Context& context, const Parsed& parsed) {
                       {"proven", result->proven},
                       {"smallest", result->smallest},
                       {"missed", DifferencesJson(result->missed)}};
-    KILN_TRY(context.terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
     return result->proven ? 0 : 1;
   }
   std::string out;
@@ -311,7 +310,7 @@ Result<int> KconfigSearchCommand(Context& context, const Parsed& parsed) {
       list.push_back(std::move(one));
     }
     const json out = {{"schema", 1}, {"found", hits.size()}, {"symbols", std::move(list)}};
-    KILN_TRY(context.terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
     return hits.empty() ? 1 : 0;
   }
   std::vector<std::vector<Cell>> rows;
@@ -350,7 +349,7 @@ Result<int> KconfigDiffCommand(Context& context, const Parsed& parsed) {
   const auto differences = kconfig::Diff(configs[0], configs[1]);
   if (parsed.Has("--json")) {
     const json out = {{"schema", 1}, {"differences", DifferencesJson(differences)}};
-    KILN_TRY(context.terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
   } else {
     KILN_TRY(context.terminal.Print(ChangesText(differences, SIZE_MAX)));
   }

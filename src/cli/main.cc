@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "cli/context.h"
 #include "cli/help.h"
+#include "cli/json_text.h"
 #include "run/outcome.h"
 #include "sys/files.h"
 
@@ -138,7 +139,7 @@ int Report(const Terminal& terminal, const Error& error, const CommandSpec* comm
     terminal.PrintError(out.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
   } else {
     out["error"] = {{"code", Name(error.code())}, {"message", error.Text()}, {"hint", error.hint()}};
-    (void)terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+    (void)terminal.Print(JsonText(out));
   }
   return code;
 }

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "cli/cache_folder.h"
 #include "cli/context.h"
+#include "cli/json_text.h"
 #include "cli/run_printer.h"
 #include "cli/run_request.h"
 #include "pool/service.h"
@@ -203,7 +204,7 @@ Result<> ShowStatus(Context& context, const std::string& text, bool as_json) {
   if (!status.is_object()) return MakeError(ErrorCode::kCorrupt, "the pool's service answered nonsense");
   if (as_json) {
     status["running"] = true;
-    return context.terminal.Print(status.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+    return context.terminal.Print(JsonText(status));
   }
   const auto rows = Rows(status);
   std::string out = rows.empty() ? "The pool keeps no machine.\n" : Table(context.terminal, rows);
@@ -213,7 +214,7 @@ Result<> ShowStatus(Context& context, const std::string& text, bool as_json) {
 
 Result<int> ShowNone(Context& context, bool as_json) {
   KILN_TRY(context.terminal.Print(
-      as_json ? json{{"schema", 1}, {"running", false}, {"machines", json::array()}}.dump(2) + "\n"
+      as_json ? JsonText({{"schema", 1}, {"running", false}, {"machines", json::array()}})
               : std::string("No pool runs. `kiln pool start` starts one.\n")));
   return 0;
 }
@@ -279,8 +280,7 @@ Result<int> PoolStopCommand(Context& context, const Parsed& parsed) {
   if (lent == 0 || now) (void)run::ReceivePacket(socket->get());
   const int left = now ? 0 : lent;
   if (parsed.Has("--json")) {
-    KILN_TRY(
-        context.terminal.Print(json{{"schema", 1}, {"running", left > 0}, {"lent", left}}.dump(2) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText({{"schema", 1}, {"running", left > 0}, {"lent", left}})));
     return 0;
   }
   KILN_TRY(context.terminal.Print(

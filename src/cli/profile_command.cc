@@ -3,6 +3,7 @@
 
 #include "base/strings.h"
 #include "cli/context.h"
+#include "cli/json_text.h"
 #include "cli/kconfig_json.h"
 #include "cli/kconfig_scene.h"
 #include "kconfig/configurator.h"
@@ -86,7 +87,7 @@ Result<int> ProfileListCommand(Context& context, const Parsed& parsed) {
                       {"profiles", profile.profiles},
                       {"defined_in", profile.defined_in.empty() ? json(nullptr) : json(profile.defined_in)}});
     const json out = {{"schema", 1}, {"profiles", std::move(list)}};
-    KILN_TRY(context.terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
     return 0;
   }
   std::vector<std::vector<Cell>> rows;
@@ -105,9 +106,7 @@ Result<int> ProfileShowCommand(Context& context, const Parsed& parsed) {
   if (!parsed.Has("--resolve")) {
     json out = PlanJson(loaded);
     out["schema"] = 1;
-    KILN_TRY(context.terminal.Print(parsed.Has("--json")
-                                        ? out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"
-                                        : PlanText(loaded)));
+    KILN_TRY(context.terminal.Print(parsed.Has("--json") ? JsonText(out) : PlanText(loaded)));
     return 0;
   }
   const KconfigScene tree = KILN_TRY(FindKconfigScene(context, parsed, WantConfig::kNo));
@@ -118,7 +117,7 @@ Result<int> ProfileShowCommand(Context& context, const Parsed& parsed) {
     out["notes"] = resolved.notes;
     out["unmet"] = ExplanationsJson(resolved.explanations);
     out["config"] = ToValidUtf8(resolved.text);
-    KILN_TRY(context.terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
   } else {
     KILN_TRY(context.terminal.Print(resolved.text));
     for (const std::string& note : resolved.notes) context.log.Warning("{}", Printable(note));
@@ -149,7 +148,7 @@ Result<int> ProfileDiffCommand(Context& context, const Parsed& parsed) {
                       {"resolved", resolve},
                       {"bases", {ToValidUtf8(a.plan.base.Text()), ToValidUtf8(b.plan.base.Text())}},
                       {"differences", DifferencesJson(differences)}};
-    KILN_TRY(context.terminal.Print(out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
     return differences.empty() && same_base ? 0 : 1;
   }
   std::string out;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "cli/json_text.h"
 #include "run/record.h"
 
 namespace kiln::cli {
@@ -136,7 +137,7 @@ std::string DryRunJson(const run::DryRun& dry) {
   json object = run::ToJson(dry.plan);
   object["schema"] = 1;
   object["command_line"] = dry.command_line;
-  return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  return JsonText(object);
 }
 
 }  // namespace kiln::cli

@@ -2,6 +2,7 @@
 
 #include "base/strings.h"
 #include "cli/context.h"
+#include "cli/json_text.h"
 #include "run/template_list.h"
 #include "store/cache.h"
 #include "store/runs.h"
@@ -118,7 +119,7 @@ Result<int> RunsCommand(Context& context, const Parsed& parsed) {
     json list = json::array();
     for (const auto& run : runs) list.push_back(SummaryJson(run));
     KILN_TRY(context.terminal.Print(
-        json{{"schema", 1}, {"folder", store.folder()}, {"runs", std::move(list)}}.dump(2) + "\n"));
+        JsonText({{"schema", 1}, {"folder", store.folder()}, {"runs", std::move(list)}})));
     return 0;
   }
   if (runs.empty()) {
@@ -155,7 +156,7 @@ Result<int> RunsShowCommand(Context& context, const Parsed& parsed) {
   record.update(store::ToJson(run.summary));  // What became of it may be known only to us: a killed run.
   record["folder"] = run.path;
   record["files"] = run.files;
-  KILN_TRY(context.terminal.Print(record.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+  KILN_TRY(context.terminal.Print(JsonText(record)));
   return 0;
 }
 
@@ -182,7 +183,7 @@ Result<int> RunsPruneCommand(Context& context, const Parsed& parsed) {
   if (parsed.Has("--json")) {
     const json out = {{"schema", 1},         {"removed", report.removed},       {"bytes", report.bytes},
                       {"kept", report.kept}, {"still_running", report.running}, {"dry_run", rules.dry_run}};
-    KILN_TRY(context.terminal.Print(out.dump(2) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
     return 0;
   }
   std::string out = fmt::format("{} {} run{} ({}), {} kept.\n", rules.dry_run ? "Would remove" : "Removed",

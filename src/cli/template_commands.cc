@@ -2,6 +2,7 @@
 
 #include "base/strings.h"
 #include "cli/cache_folder.h"
+#include "cli/json_text.h"
 #include "run/template_list.h"
 #include "store/cache.h"
 
@@ -37,7 +38,7 @@ Result<int> TemplateListCommand(Context& context, const Parsed& parsed) {
   if (parsed.Has("--json")) {
     json list = json::array();
     for (const auto& info : templates) list.push_back(ToJson(info));
-    KILN_TRY(context.terminal.Print(json{{"schema", 1}, {"templates", std::move(list)}}.dump(2) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText({{"schema", 1}, {"templates", std::move(list)}})));
     return 0;
   }
   if (templates.empty()) {
@@ -65,7 +66,7 @@ Result<int> TemplateShowCommand(Context& context, const Parsed& parsed) {
   if (parsed.Has("--json")) {
     json out = ToJson(info);
     out["schema"] = 1;
-    KILN_TRY(context.terminal.Print(out.dump(2) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
     return 0;
   }
   const WallTime now = context.clock.WallNow();
@@ -105,7 +106,7 @@ Result<int> TemplatePruneCommand(Context& context, const Parsed& parsed) {
                       {"bytes", prune.removed_bytes},
                       {"kept", prune.kept},
                       {"in_use", prune.in_use}};
-    KILN_TRY(context.terminal.Print(out.dump(2) + "\n"));
+    KILN_TRY(context.terminal.Print(JsonText(out)));
     return 0;
   }
   std::string out =

@@ -104,7 +104,7 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks) {
     return TemplateKey{.key = {}, .obstacle = obstacle};
   machine::Machine shape = plan.machine;
   for (auto& share : shape.shares) {
-    share.host_path = "/";
+    share.host_path = std::string("/");  // gcc 12 warns of what it makes of the shorter form.
     share.read_only = true;
   }
   if (disks == DiskUse::kPluggedIn) shape.disks.clear();
