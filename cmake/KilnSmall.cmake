@@ -1,10 +1,12 @@
 # kiln_small_program(NAME TARGET target SOURCES files... HEADERS files... INCLUDES folders... DEFINES words...)
 #
+# With QUICK it is compiled for speed (-O2), else for size.
+#
 # The static program ${CMAKE_CURRENT_BINARY_DIR}/NAME, without exceptions and without the C++ library: by musl-gcc where there
 # is one (smaller and quicker to start), else by static glibc. Its path is the property KILN_FILE of the target.
 function(kiln_small_program name)
-  cmake_parse_arguments(SMALL "" "TARGET" "SOURCES;HEADERS;INCLUDES;DEFINES" ${ARGN})
-  set(flags -std=c++23 -Os -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-asynchronous-unwind-tables
+  cmake_parse_arguments(SMALL "QUICK" "TARGET" "SOURCES;HEADERS;INCLUDES;DEFINES" ${ARGN})
+  set(flags -std=c++23 $<IF:$<BOOL:${SMALL_QUICK}>,-O2,-Os> -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-asynchronous-unwind-tables
     -fno-stack-protector -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow -Wconversion
     -Wno-missing-field-initializers)
   list(TRANSFORM SMALL_DEFINES PREPEND "-D" OUTPUT_VARIABLE defines)

@@ -148,6 +148,7 @@ std::vector<std::string> MakeEnvironment(const MakeSetup& setup, const config::E
   lines.emplace_back("KBUILD_BUILD_USER=kiln");
   lines.emplace_back("KBUILD_BUILD_HOST=kiln");
   lines.emplace_back("KBUILD_BUILD_VERSION=1");
+  if (!setup.declarations.empty()) lines.push_back(fmt::format("{}={}", kDeclarations, setup.declarations));
   if (setup.rules.checks_exports) lines.push_back(fmt::format("{}=1", kCheckExports));
   // The compiler itself says what it read, so that ccache does not run the preprocessor first.
   const auto set = [&](std::string_view name) { return config::FindNonEmpty(environment, name).has_value(); };

@@ -21,6 +21,7 @@ struct MakeSetup {
   std::string cc;                        ///< "gcc".
   std::vector<std::string> variables{};  ///< "LLVM=1", "W=1": in order.
   std::string nm{};                      ///< NM=, when make's own choice is not the one to take.
+  std::string declarations{};            ///< The file of kDeclarations; empty: all is compiled whole.
   std::string quick_cc{};                ///< The folder that kQuickCc lies in; empty: the compiler alone.
   KbuildRules rules{};                   ///< Of the tree, in a quicker form.
   bool ccache = false;                   ///< Put it before the compilers.

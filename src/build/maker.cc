@@ -91,7 +91,11 @@ void Maker::SetPlaces(const std::string& source, const BuildFolder& folder) {
   }
   if (!container_ && IsGcc(toolchain_.description) && !IsGiven(setup_.variables, "CC")) {
     const std::string place = folder.PathOf(".kiln/bin");
-    if (PlaceQuickCc(place)) setup_.quick_cc = place;
+    if (PlaceQuickCc(place)) {
+      setup_.quick_cc = place;
+      // What one compiler has taken is to be read by another.
+      setup_.declarations = folder.PathOf(".kiln/declarations-" + toolchain_.identity);
+    }
   }
   setup_.rules = ReadKbuildRules(
       source, !setup_.quick_cc.empty() && !IsGiven(setup_.variables, "cmd_check_local_export"));

@@ -12,6 +12,9 @@ inline constexpr std::string_view kQuickCc = "kiln-cc";
 /// Of the environment: it looks for local symbols that are exported, too.
 inline constexpr std::string_view kCheckExports = "KILN_CHECK_EXPORTS";
 
+/// Of the environment: a file of its own, by which it leaves out what the compiler need not read again.
+inline constexpr std::string_view kDeclarations = "KILN_DECLARATIONS";
+
 /// Pure. Whether the compiler can be called so: by the first line of its --version it is gcc.
 bool IsGcc(std::string_view version);
 

@@ -11,6 +11,35 @@ bool EndsWith(const char* word, const char* end) {
   return size > tail && strcmp(word + size - tail, end) == 0;
 }
 
+bool Begins(const char* word, const char* start) { return strncmp(word, start, strlen(start)) == 0; }
+
+template <size_t kCount>
+bool IsOneOf(const char* word, const char* const (&of)[kCount]) {
+  for (const char* one : of)
+    if (strcmp(word, one) == 0) return true;
+  return false;
+}
+
+template <size_t kCount>
+bool BeginsWithOneOf(const char* word, const char* const (&starts)[kCount]) {
+  for (const char* start : starts)
+    if (Begins(word, start)) return true;
+  return false;
+}
+
+// Of the preprocessor, with a word behind, and with what follows in the same word.
+constexpr const char* kTakesNext[] = {
+    "-I",         "-D",         "-U",       "-include",     "-imacros",      "-isystem",
+    "-iquote",    "-idirafter", "-iprefix", "-iwithprefix", "-isysroot",     "-iwithprefixbefore",
+    "-imultilib", "-MF",        "-MT",      "-MQ",          "-Xpreprocessor"};
+constexpr const char* kPreprocesses[] = {"-I", "-D", "-U", "-Wp,", "-M", "-nostdinc", "-fmacro-prefix-map="};
+
+// How many words of the second step the one at `at` is: 0 when it is of the preprocessor.
+int WordsForPreprocessor(int count, const char* const* words, int at) {
+  if (IsOneOf(words[at], kTakesNext)) return at + 1 < count - 1 ? 2 : 1;
+  return BeginsWithOneOf(words[at], kPreprocesses) ? 1 : 0;
+}
+
 }  // namespace
 
 Call CallOf(int count, const char* const* words) {
@@ -32,6 +61,98 @@ const char* ObjectOf(int count, const char* const* words) {
   for (int i = 1; i + 1 < count; ++i)
     if (strcmp(words[i], "-o") == 0) object = words[i + 1];
   return object;
+}
+
+bool CanBeTwoSteps(int count, const char* const* words) {
+  constexpr const char* kNot[] = {"-fsanitize",
+                                  "-fprofile",
+                                  "-ftest-coverage",
+                                  "--coverage",
+                                  "-flto",
+                                  "-fplugin",
+                                  "-fdump",
+                                  "-save-temps",
+                                  "--save-temps",
+                                  "-fstack-usage",
+                                  "-fcallgraph-info",
+                                  "-fopt-info",
+                                  "-x",
+                                  "@",
+                                  "-specs",
+                                  "--specs",
+                                  "-wrapper",
+                                  "-fdirectives-only",
+                                  "-C",
+                                  "-traditional",
+                                  "-fpreprocessed",
+                                  "-###",
+                                  "-v",
+                                  "-Wa,-a",
+                                  "-dumpbase",
+                                  "-dumpdir"};
+  for (int i = 1; i < count - 1; ++i) {
+    const char* word = words[i];
+    if (word[0] != '-' && word[0] != '@') {
+      // The value of the word before, or a compiler behind another program.
+      if (i == 1 || words[i - 1][0] != '-') return false;
+      continue;
+    }
+    if (strcmp(word, "-o") == 0 || IsOneOf(word, kTakesNext)) {
+      ++i;
+      continue;
+    }
+    if (BeginsWithOneOf(word, kNot)) return false;
+    if (Begins(word, "-g") && strcmp(word, "-g0") != 0) return false;
+  }
+  return true;
+}
+
+void PreprocessingWords(int count, const char* const* words, const char** into) {
+  *into++ = words[0];
+  for (int i = 1; i < count - 1; ++i) {
+    if (strcmp(words[i], "-c") == 0) continue;
+    if (strcmp(words[i], "-o") == 0)
+      ++i;
+    else
+      *into++ = words[i];
+  }
+  *into++ = "-ftrack-macro-expansion=0";
+  *into++ = "-E";
+  *into++ = words[count - 1];
+  *into = nullptr;
+}
+
+void CompilingWords(int count, const char* const* words, const char* text, const char** into) {
+  *into++ = words[0];
+  for (int i = 1; i < count - 1; ++i) {
+    if (const int skipped = WordsForPreprocessor(count, words, i); skipped > 0)
+      i += skipped - 1;
+    else
+      *into++ = words[i];
+  }
+  *into++ = "-x";
+  *into++ = "cpp-output";
+  *into++ = text;
+  *into = nullptr;
+}
+
+uint64_t DigestOfCompiling(int count, const char* const* words) {
+  uint64_t digest = 14695981039346656037U;  // FNV-1a, as the words stand in memory.
+  for (int i = 0; i < count - 1; ++i) {
+    if (const int skipped = i == 0 ? 0 : WordsForPreprocessor(count, words, i); skipped > 0) {
+      i += skipped - 1;
+      continue;
+    }
+    if (strcmp(words[i], "-o") == 0) {
+      ++i;
+      continue;
+    }
+    for (const char* at = words[i];; ++at) {
+      digest = (digest ^ static_cast<uint8_t>(*at)) * 1099511628211U;
+      if (*at == '\0') break;
+    }
+  }
+  return digest;
 }
 
 }  // namespace kiln::cc

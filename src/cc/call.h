@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdint.h>
+
 namespace kiln::cc {
 
 /// What a call of the compiler is for, as far as it matters here.
@@ -15,5 +17,18 @@ Call CallOf(int count, const char* const* words);
 
 /// Pure. The object that the call writes: the word behind "-o"; nullptr when there is none.
 const char* ObjectOf(int count, const char* const* words);
+
+/// Pure. Whether the object comes out the same when the file is preprocessed first and compiled then
+/// (src/trim): not with debug information or sanitizers, which tell columns, nor with options that make more
+/// than the object, name further files of options or load plugins, nor when another program is called
+/// between (ccache).
+bool CanBeTwoSteps(int count, const char* const* words);
+/// Pure. The words of the first step, which writes to stdout and what it read where the call wants that; and
+/// of the second, which compiles `text`. Both are ended by nullptr and take up to `count` + kMoreWords words.
+inline constexpr int kMoreWords = 8;
+void PreprocessingWords(int count, const char* const* words, const char** into);
+void CompilingWords(int count, const char* const* words, const char* text, const char** into);
+/// Pure. A digest of the words that the second step's messages depend on.
+uint64_t DigestOfCompiling(int count, const char* const* words);
 
 }  // namespace kiln::cc

@@ -1,0 +1,562 @@
+#include "trim/declarations.h"
+
+#include <string.h>
+
+#include "cpp/letters.h"
+#include "trim/digest.h"
+
+namespace kiln::trim {
+namespace {
+
+constexpr uint32_t kNobody = UINT32_MAX;
+
+using cpp::BeginsName;
+using cpp::IsBlank;
+using cpp::IsDigit;
+using cpp::IsOfName;
+using cpp::Stretch;
+
+class Reader {
+ public:
+  explicit Reader(Unit& unit) : unit_(unit), text_(unit.text), size_(unit.size) {}
+
+  bool Read();
+
+ private:
+  // What an open bracket is of.
+  enum class Of : uint8_t {
+    kParenthesis,
+    kAttribute,
+    kOperator,
+    kBracket,
+    kFunction,
+    kMembers,
+    kEnumerators,
+    kValue
+  };
+  enum class Tag : uint8_t { kNone, kMembers, kEnumerators };
+
+  // What is known of the declaration that is being read.
+  struct State {
+    bool is_static, is_inline, is_extern, is_typedef, is_asm, is_assert;
+    bool binds, is_unused, is_gnu_inline;  // Said by attributes, or by `register`.
+    bool has_asm, has_pragma;
+    bool has_local;  // A static variable within a function.
+    bool is_function, is_prototype, has_objects;
+    bool has_begun;       // A word other than __extension__ was seen.
+    bool in_initializer;  // At the top.
+    bool has_name;        // This declarator.
+    bool name_is_next;    // "(*name": a pointer to a function.
+    bool enumerator_is_next;
+    Tag tag;              // After struct, union, enum …
+    bool tag_is_named;    // … and the tag.
+    uint32_t tag_name;    //
+    uint32_t last;        // The last name at the top: of the declarator, when that ends there.
+    uint32_t function;    // The name of what has parameters.
+    Word parenthesis_of;  // kAttribute or kOperator: the next one is of that.
+    uint32_t in_function, in_parentheses, in_attribute;  // How many are open.
+    char access;                                         // '.' or '>': the next name is a member.
+  };
+
+  bool ReadOne();
+  bool ReadToken(State& state);
+  void Finish(State& state, uint32_t begin, Place at, uint32_t mentions);
+  bool Step(State& state, char c);
+  void Keyword(State& state, Word word);
+  void NameOf(State& state, uint32_t begin);
+  void Tagged(State& state, uint32_t name);
+  void Quoted(State& state);
+  void OpenParenthesis(State& state);
+  bool OpenBrace(State& state);
+  bool Close(State& state, char c, bool* done);
+  void EndDeclarator(State& state);
+  bool NameIsInParentheses() const;
+  bool IsMemberOrParameter(const State& state, uint32_t begin) const;
+
+  char At(uint32_t offset) const { return offset < size_ ? text_[offset] : '\0'; }
+  uint32_t SkipBlanks(uint32_t at) const;
+  void SkipLine();
+  bool StartsLine(const char* word) const {
+    const size_t size = strlen(word);
+    return size <= size_ - at_ && memcmp(text_ + at_, word, size) == 0;
+  }
+  bool ReadMarker();
+  uint32_t FileOf(const char* name, uint32_t size, bool is_system);
+  void Mention_(uint32_t name, Space space, bool is_pointer = false);
+  void Declare(uint32_t name, Space space, bool is_forward = false);
+  bool AtTop() const { return open_.empty(); }
+  uint32_t current() const { return static_cast<uint32_t>(unit_.declarations.size()); }
+
+  Unit& unit_;
+  const char* text_;
+  const uint32_t size_;
+  uint32_t at_ = 0;
+  Place place_ = {0, 1};
+  bool line_begins_ = true;
+  bool done_ = false;
+  bool failed_ = false;
+  Stretch<Of> open_;
+  Stretch<uint32_t> file_of_name_;  // One more than the file's index, by the number of its quoted name.
+};
+
+uint32_t Reader::SkipBlanks(uint32_t at) const {
+  while (at < size_ && (IsBlank(text_[at]) || text_[at] == '\n')) ++at;
+  return at;
+}
+
+void Reader::SkipLine() {
+  const void* end = memchr(text_ + at_, '\n', size_ - at_);
+  at_ = end == nullptr ? size_ : static_cast<uint32_t>(static_cast<const char*>(end) - text_);
+}
+
+uint32_t Reader::FileOf(const char* name, uint32_t size, bool is_system) {
+  // A few hundred, each of which comes back soon: the newest first.
+  for (size_t i = unit_.files.size(); i-- > 0;) {
+    const File& file = unit_.files[i];
+    if (file.size == size && file.is_system == is_system && memcmp(file.name, name, size) == 0)
+      return static_cast<uint32_t>(i);
+  }
+  const bool is_header = size >= 4 && memcmp(name + size - 3, ".h\"", 3) == 0;
+  if (!unit_.files.Add({name, size, is_header, is_system})) failed_ = true;
+  return static_cast<uint32_t>(unit_.files.size() - 1);
+}
+
+// # LINE "FILE" FLAGS
+bool Reader::ReadMarker() {
+  uint32_t at = at_ + 2;
+  uint64_t line = 0;
+  while (IsDigit(At(at)) && line < UINT32_MAX) line = 10 * line + static_cast<uint64_t>(At(at++) - '0');
+  if (At(at) != ' ' || At(at + 1) != '"' || line >= UINT32_MAX) return false;
+  const uint32_t name = ++at;
+  for (++at; At(at) != '"'; ++at) {
+    if (At(at) == '\\') ++at;
+    if (at >= size_ || text_[at] == '\n') return false;
+  }
+  ++at;
+  bool is_system = false;
+  const uint32_t name_end = at;
+  for (; at < size_ && text_[at] != '\n'; ++at) is_system = is_system || text_[at] == '3';
+  place_ = {FileOf(text_ + name, name_end - name, is_system), static_cast<uint32_t>(line)};
+  at_ = at;
+  if (at_ < size_) ++at_;  // The line behind it is the one that it tells of.
+  return true;
+}
+
+void Reader::Mention_(uint32_t name, Space space, bool is_pointer) {
+  const int of = static_cast<int>(space);
+  Name& mentioned = unit_.names[name];
+  if (mentioned.wanted_in[of] == current() + 1) return;
+  if (is_pointer && mentioned.mentioned_in[of] == current() + 1) return;
+  mentioned.mentioned_in[of] = current() + 1;
+  if (!is_pointer) mentioned.wanted_in[of] = current() + 1;
+  if (!unit_.mentions.Add({name & 0x3fffffff, static_cast<uint32_t>(space) & 1, is_pointer})) failed_ = true;
+}
+
+void Reader::Declare(uint32_t name, Space space, bool is_forward) {
+  uint32_t& newest = unit_.names[name].declared[static_cast<int>(space)];
+  if (newest != 0 && unit_.links[newest].declaration == current()) {
+    unit_.links[newest].is_forward = unit_.links[newest].is_forward && is_forward;
+    return;
+  }
+  if (!unit_.links.Add({current(), newest, is_forward})) failed_ = true;
+  newest = static_cast<uint32_t>(unit_.links.size() - 1);
+}
+
+void Reader::EndDeclarator(State& state) {
+  if (!state.has_name && state.last != kNobody) {
+    Declare(state.last, Space::kOrdinary);
+    state.has_objects = true;
+  }
+  state.has_name = true;
+}
+
+void Reader::Keyword(State& state, Word word) {
+  const bool top = AtTop();
+  switch (word) {
+    case Word::kTag:
+    case Word::kEnum:
+      state.tag = word == Word::kTag ? Tag::kMembers : Tag::kEnumerators;
+      state.tag_is_named = false;
+      break;
+    case Word::kAttribute:
+      state.parenthesis_of = Word::kAttribute;
+      break;
+    case Word::kAsm:
+      state.has_asm = true;
+      [[fallthrough]];
+    case Word::kOperator:
+      state.parenthesis_of = Word::kOperator;
+      break;
+    case Word::kStatic:
+      state.is_static = state.is_static || top;
+      state.has_local = state.has_local || state.in_function > 0;
+      break;
+    case Word::kInline:
+      state.is_inline = state.is_inline || top;
+      break;
+    case Word::kExtern:
+      state.is_extern = state.is_extern || top;
+      break;
+    case Word::kTypedef:
+      state.is_typedef = state.is_typedef || top;
+      break;
+    case Word::kRegister:
+      state.binds = state.binds || top;
+      break;
+    default:
+      break;
+  }
+}
+
+void Reader::Tagged(State& state, uint32_t name) {
+  state.tag_is_named = true;
+  state.tag_name = name;
+  Mention_(name, Space::kTag, At(SkipBlanks(at_)) == '*');
+  // The first mention declares it, where that is of file scope (C11 6.7.2.3).
+  const bool is_new = unit_.names[name].declared[static_cast<int>(Space::kTag)] == 0;
+  if (is_new && state.in_function == 0 && state.in_parentheses == 0) Declare(name, Space::kTag, true);
+}
+
+// "type *name;" of members and "type name," of parameters: it declares what is no business of anybody else.
+bool Reader::IsMemberOrParameter(const State& state, uint32_t begin) const {
+  if (AtTop() || state.in_function > 0 || state.name_is_next) return false;
+  if (open_.back() != Of::kMembers && open_.back() != Of::kParenthesis) return false;
+  const char next = At(SkipBlanks(at_));
+  if (next == '\0' || strchr(",;)[:", next) == nullptr) return false;
+  uint32_t end = begin;
+  while (end > 0 && (IsBlank(text_[end - 1]) || text_[end - 1] == '\n')) --end;
+  if (end == 0) return false;
+  if (text_[end - 1] == '*') return true;
+  uint32_t first = end;
+  while (first > 0 && IsOfName(text_[first - 1])) --first;
+  // What "const" stands before may be the type.
+  const uint32_t size = end - first;
+  const auto is = [&](const char* word) {
+    return size == strlen(word) && memcmp(text_ + first, word, size) == 0;
+  };
+  return size > 0 && !is("const") && !is("volatile") && !is("register") && !is("__restrict") &&
+         !is("restrict");
+}
+
+void Reader::NameOf(State& state, uint32_t begin) {
+  while (at_ < size_ && IsOfName(text_[at_])) ++at_;
+  const char* text = text_ + begin;
+  const uint32_t size = at_ - begin;
+  const uint32_t name = unit_.names.Of(text, size);
+  const Word word = unit_.names[name].word;
+  const bool is_member = state.access != 0;
+  state.access = 0;
+  if (!state.has_begun && word != Word::kExtension) {
+    state.has_begun = true;
+    state.is_asm = word == Word::kAsm;
+    state.is_assert = word == Word::kAssert;
+  }
+  if (state.in_attribute > 0) {
+    state.binds = state.binds || word == Word::kBinding;
+    state.is_unused = state.is_unused || word == Word::kUnused;
+    state.is_gnu_inline = state.is_gnu_inline || word == Word::kGnuInline;
+    return Mention_(name, Space::kOrdinary);
+  }
+  if (word != Word::kName && word < Word::kBinding) return Keyword(state, word);
+  if (is_member) return;
+  if (state.tag != Tag::kNone && !state.tag_is_named) return Tagged(state, name);
+  state.tag = Tag::kNone;
+  if (state.enumerator_is_next && !AtTop() && open_.back() == Of::kEnumerators) {
+    state.enumerator_is_next = false;
+    return Declare(name, Space::kOrdinary);
+  }
+  if (IsMemberOrParameter(state, begin)) return;
+  Mention_(name, Space::kOrdinary);
+  constexpr char kBuiltin[] = "__builtin_";
+  constexpr uint32_t kBuiltinSize = sizeof kBuiltin - 1;
+  if (size > kBuiltinSize && memcmp(text, kBuiltin, kBuiltinSize) == 0)
+    Mention_(unit_.names.Of(text + kBuiltinSize, size - kBuiltinSize), Space::kOrdinary);
+  if (AtTop() && !state.in_initializer) state.last = name;
+  if (state.name_is_next && !state.has_name) {
+    Declare(name, Space::kOrdinary);
+    state.has_name = true;
+    state.name_is_next = false;
+  }
+}
+
+// Assembly names symbols in its text.
+void Reader::Quoted(State& state) {
+  const char quote = text_[at_];
+  const uint32_t begin = ++at_;
+  while (at_ < size_ && text_[at_] != quote && text_[at_] != '\n') at_ += text_[at_] == '\\' ? 2 : 1;
+  const uint32_t end = at_ < size_ ? at_ : size_;
+  at_ = end < size_ ? end + 1 : size_;
+  state.access = 0;
+  state.has_begun = true;
+  if (quote != '"' || !state.has_asm) return;
+  for (uint32_t i = begin; i < end;) {
+    if (!BeginsName(text_[i])) {
+      ++i;
+      continue;
+    }
+    const uint32_t word = i;
+    while (i < end && IsOfName(text_[i])) ++i;
+    Mention_(unit_.names.Of(text_ + word, i - word), Space::kOrdinary);
+  }
+}
+
+// Behind "(" at the top: "(*name" is a pointer, and "(name) (" a name in parentheses of its own.
+bool Reader::NameIsInParentheses() const {
+  const uint32_t first = SkipBlanks(at_);
+  if (At(first) == '*') return true;
+  if (!BeginsName(At(first))) return false;
+  uint32_t end = first;
+  while (IsOfName(At(end))) ++end;
+  end = SkipBlanks(end);
+  return At(end) == ')' && At(SkipBlanks(end + 1)) == '(';
+}
+
+void Reader::OpenParenthesis(State& state) {
+  Of of = Of::kParenthesis;
+  if (state.parenthesis_of == Word::kAttribute) {
+    of = Of::kAttribute;
+    ++state.in_attribute;
+  } else if (state.parenthesis_of == Word::kOperator) {
+    of = Of::kOperator;
+  } else if (AtTop() && !state.in_initializer && !state.has_name) {
+    if (NameIsInParentheses()) {
+      state.name_is_next = true;
+    } else if (state.last != kNobody) {
+      Declare(state.last, Space::kOrdinary);
+      state.has_name = true;
+      state.is_prototype = true;
+      state.function = state.last;
+    }
+  }
+  if (of != Of::kAttribute) state.tag = Tag::kNone;
+  state.parenthesis_of = Word::kName;
+  ++state.in_parentheses;
+  if (!open_.Add(of)) failed_ = true;
+}
+
+bool Reader::OpenBrace(State& state) {
+  Of of = Of::kValue;
+  if (state.tag != Tag::kNone && state.in_function == 0 && !(AtTop() && state.in_initializer)) {
+    of = state.tag == Tag::kEnumerators ? Of::kEnumerators : Of::kMembers;
+    state.enumerator_is_next = of == Of::kEnumerators;
+    if (state.tag_is_named && state.in_parentheses == 0) Declare(state.tag_name, Space::kTag);
+  } else if (AtTop() && !state.in_initializer) {
+    of = Of::kFunction;
+    state.is_function = true;
+    ++state.in_function;
+    state.binds = state.binds || !state.has_name;  // Whatever it is.
+  }
+  state.tag = Tag::kNone;
+  return open_.Add(of);
+}
+
+bool Reader::Close(State& state, char c, bool* done) {
+  if (open_.empty()) return false;
+  const Of of = open_.back();
+  open_.RemoveLast();
+  const bool fits = c == ']'   ? of == Of::kBracket
+                    : c == ')' ? of == Of::kParenthesis || of == Of::kAttribute || of == Of::kOperator
+                               : of > Of::kBracket;
+  if (!fits) return false;
+  if (c == ')') {
+    --state.in_parentheses;
+    if (of == Of::kAttribute)
+      --state.in_attribute;
+    else
+      state.tag = Tag::kNone;
+  } else if (of == Of::kFunction) {
+    --state.in_function;
+    *done = true;
+  } else if (of == Of::kMembers || of == Of::kEnumerators) {
+    state.enumerator_is_next = false;
+    if (AtTop()) state.last = kNobody;
+  }
+  return true;
+}
+
+// One character that begins no word, number or string. False when the brackets don't fit.
+bool Reader::Step(State& state, char c) {
+  const bool top = AtTop();
+  state.has_begun = true;
+  ++at_;
+  const char before = state.access;
+  state.access = 0;
+  switch (c) {
+    case '(':
+      OpenParenthesis(state);
+      return true;
+    case '{':
+      return OpenBrace(state);
+    case '[':
+      if (top && !state.in_initializer) EndDeclarator(state);
+      state.tag = Tag::kNone;
+      return open_.Add(Of::kBracket);
+    case ')':
+    case ']':
+    case '}':
+      return Close(state, c, &done_);
+    case '.':
+      // Of "..." none is an access.
+      state.access = before == '.' || At(at_) == '.' ? '\0' : '.';
+      return true;
+    case '-':
+      if (At(at_) == '>') {
+        ++at_;
+        state.access = '>';
+      }
+      break;
+    case ',':
+      if (!top && open_.back() == Of::kEnumerators) state.enumerator_is_next = true;
+      if (!top) break;
+      EndDeclarator(state);
+      state.has_name = state.in_initializer = false;
+      state.last = kNobody;
+      break;
+    case '=':
+      if (!top || state.in_initializer) break;
+      EndDeclarator(state);
+      state.has_objects = state.in_initializer = true;
+      break;
+    case ';':
+      if (!top) break;
+      EndDeclarator(state);
+      done_ = true;
+      break;
+    default:
+      break;
+  }
+  state.tag = Tag::kNone;
+  return true;
+}
+
+bool Reader::ReadToken(State& state) {
+  const char c = text_[at_];
+  if (c == '\n') {
+    ++at_;
+    ++place_.line;
+    line_begins_ = true;
+    return true;
+  }
+  if (IsBlank(c)) {
+    ++at_;
+    return true;
+  }
+  if (c == '#' && line_begins_) {
+    if (StartsLine("# ")) return ReadMarker();
+    if (!StartsLine("#pragma")) return false;
+    state.has_pragma = true;
+    SkipLine();
+    return true;
+  }
+  line_begins_ = false;
+  if (c == '"' || c == '\'') {
+    Quoted(state);
+    return true;
+  }
+  if (BeginsName(c)) {
+    NameOf(state, at_);
+    return true;
+  }
+  if (!IsDigit(c)) return Step(state, c);
+  // A preprocessing number (C11 6.4.8).
+  for (++at_; IsOfName(At(at_)) || At(at_) == '.' ||
+              ((At(at_) == '+' || At(at_) == '-') && strchr("eEpP", text_[at_ - 1]) != nullptr);)
+    ++at_;
+  state.access = 0;
+  return true;
+}
+
+void Reader::Finish(State& state, uint32_t begin, Place at, uint32_t mentions) {
+  Declaration read{};
+  read.begin = begin;
+  read.end = at_;
+  read.at = at;
+  read.mentions = mentions;
+  read.mentions_end = static_cast<uint32_t>(unit_.mentions.size());
+  const bool is_object = state.has_objects && !state.is_typedef && !state.is_extern;
+  if (state.is_function || is_object) {
+    for (uint32_t i = mentions; i < read.mentions_end; ++i)
+      if (unit_.mentions[i].space == 0) ++unit_.names[unit_.mentions[i].name].used;
+  }
+  bool needed = !unit_.files[at.file].is_header || state.is_asm || state.is_assert || state.binds ||
+                state.has_pragma || state.has_local;
+  if (!needed && state.is_function) {
+    const bool is_local = state.is_static || (state.is_extern && state.is_gnu_inline);
+    if (is_local && (state.is_inline || (state.is_static && state.is_unused))) {
+      // Nothing is made of it until it is called.
+    } else if (state.is_static && state.function != kNobody) {
+      read.is_helper = true;
+      read.helper = state.function;
+    } else {
+      needed = true;
+    }
+  } else if (is_object) {
+    needed = true;
+  }
+  read.needed = needed;
+  read.is_function = state.is_function;
+  read.digest = DigestOf(text_ + begin, at_ - begin);
+  if (!unit_.declarations.Add(read)) failed_ = true;
+}
+
+bool Reader::ReadOne() {
+  State state{};
+  state.last = state.function = kNobody;
+  state.parenthesis_of = Word::kName;
+  const uint32_t begin = at_;
+  const Place at = place_;
+  const auto mentions = static_cast<uint32_t>(unit_.mentions.size());
+  for (done_ = false; !done_;) {
+    if (at_ >= size_ || !ReadToken(state)) return false;
+  }
+  Finish(state, begin, at, mentions);
+  return !failed_ && !unit_.names.full();
+}
+
+bool Reader::Read() {
+  // No text has more of each than this; of most it has far fewer.
+  if (!open_.Reserve(size_) || !unit_.files.Add({"\"\"", 2, false, false})) return false;
+  if (!StartsLine("# ") || !ReadMarker()) return false;
+  unit_.files[0] = unit_.files[place_.file];
+  line_begins_ = true;
+  while (at_ < size_) {
+    const char c = text_[at_];
+    if (c == '\n') {
+      ++at_;
+      ++place_.line;
+      line_begins_ = true;
+    } else if (IsBlank(c)) {
+      ++at_;
+    } else if (c == '#' && line_begins_ && StartsLine("# ")) {
+      if (!ReadMarker()) return false;
+    } else if (c == '#' && line_begins_) {
+      if (!StartsLine("#pragma")) return false;
+      const uint32_t begin = at_;
+      SkipLine();
+      Declaration pragma{};
+      pragma.begin = begin;
+      pragma.end = at_;
+      pragma.at = place_;
+      pragma.mentions = pragma.mentions_end = static_cast<uint32_t>(unit_.mentions.size());
+      pragma.needed = true;
+      if (!unit_.declarations.Add(pragma)) return false;
+    } else if (!ReadOne()) {
+      return false;
+    }
+  }
+  return !failed_;
+}
+
+}  // namespace
+
+bool ReadDeclarations(const char* text, size_t size, Unit& unit) {
+  if (size > kMostText) return false;
+  unit.text = text;
+  unit.size = static_cast<uint32_t>(size);
+  const bool has_room = unit.names.Reserve(size) && unit.files.Reserve(size / 4 + 2) &&
+                        unit.declarations.Reserve(size) && unit.mentions.Reserve(size) &&
+                        unit.links.Reserve(size + 1) && unit.links.Add({0, 0, true});
+  return has_room && Reader(unit).Read();
+}
+
+}  // namespace kiln::trim
