@@ -136,6 +136,24 @@ void CompilingWords(int count, const char* const* words, const char* text, const
   *into = nullptr;
 }
 
+void AskingWords(int count, const char* const* words, const char* how, const char* file, const char** into) {
+  *into++ = words[0];
+  for (int i = 1; i < count - 1; ++i) {
+    if (const int skipped = WordsForPreprocessor(count, words, i); skipped > 0)
+      i += skipped - 1;
+    else if (strcmp(words[i], "-o") == 0)
+      ++i;
+    else if (strcmp(words[i], "-c") != 0)
+      *into++ = words[i];
+  }
+  *into++ = "-E";
+  *into++ = how;
+  *into++ = "-x";
+  *into++ = "c";
+  *into++ = file;
+  *into = nullptr;
+}
+
 uint64_t DigestOfCompiling(int count, const char* const* words) {
   uint64_t digest = 14695981039346656037U;  // FNV-1a, as the words stand in memory.
   for (int i = 0; i < count - 1; ++i) {

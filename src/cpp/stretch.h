@@ -44,6 +44,8 @@ class Stretch {
     return at;
   }
   void RemoveLast() { --size_; }
+  /// To the first `size` values.
+  void Shrink(size_t size) { size_ = size; }
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }

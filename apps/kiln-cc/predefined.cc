@@ -1,0 +1,125 @@
+#include "predefined.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cc/call.h"
+#include "compiler.h"
+
+namespace kiln::cc {
+namespace {
+
+constexpr off_t kMost = 4 << 20;
+constexpr unsigned kPrivate = 0600;
+
+bool WriteAll(int file, const char* bytes, size_t size) {
+  while (size > 0) {
+    const ssize_t written = write(file, bytes, size);
+    if (written <= 0) return false;
+    bytes += written;
+    size -= static_cast<size_t>(written);
+  }
+  return true;
+}
+
+}  // namespace
+
+Predefined::~Predefined() {
+  free(path_);
+  free(text_);
+}
+
+bool Predefined::Read(const char* path) {
+  const int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  struct stat what{};
+  if (file < 0) return false;
+  bool is_right = fstat(file, &what) == 0 && S_ISREG(what.st_mode) && what.st_size <= kMost;
+  if (is_right) text_ = static_cast<char*>(malloc(static_cast<size_t>(what.st_size) + 1));
+  is_right = is_right && text_ != nullptr;
+  while (is_right && size_ < static_cast<size_t>(what.st_size)) {
+    const ssize_t got = read(file, text_ + size_, static_cast<size_t>(what.st_size) - size_);
+    is_right = got > 0;
+    if (is_right) size_ += static_cast<size_t>(got);
+  }
+  close(file);
+  if (!is_right) return false;
+  text_[size_] = '\0';
+  const char* answers = strstr(text_, "\n?");
+  defines_ = answers == nullptr ? size_ : static_cast<size_t>(answers + 1 - text_);
+  return defines_ > 0;
+}
+
+// Written beside and then named, so that nobody reads half of it.
+bool Predefined::Ask(const char* path) {
+  const char** step =
+      static_cast<const char**>(calloc(static_cast<size_t>(count_ + kMoreWords), sizeof *step));
+  TextFile out;
+  const Said said;
+  if (step == nullptr || out.file() < 0 || said.file() < 0) return false;
+  AskingWords(count_, words_, "-dM", "/dev/null", step);
+  const bool is_well = said.IsWell(Run(step, out.file(), said.file()));
+  free(step);
+  const char* text = is_well ? out.Map() : nullptr;
+  if (text == nullptr) return false;
+  const size_t size = strlen(path) + 32;
+  char* beside = static_cast<char*>(malloc(size));
+  if (beside == nullptr) return false;
+  snprintf(beside, size, "%s.%d", path, static_cast<int>(getpid()));
+  const int file = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kPrivate);
+  bool is_there = file >= 0 && WriteAll(file, text, out.size());
+  if (file >= 0) is_there = close(file) == 0 && is_there;
+  is_there = is_there && rename(beside, path) == 0;
+  if (!is_there) unlink(beside);
+  free(beside);
+  return is_there;
+}
+
+bool Predefined::Load() {
+  const size_t size = strlen(place_) + 32;
+  path_ = static_cast<char*>(malloc(size));
+  if (path_ == nullptr) return false;
+  snprintf(path_, size, "%s-%016llx", place_, static_cast<unsigned long long>(options_));
+  return Read(path_) || (text_ == nullptr && Ask(path_) && Read(path_));
+}
+
+int Predefined::Answer(const char* question) {
+  const size_t length = strlen(question);
+  for (const char* line = text_ + defines_; line != nullptr && *line == '?';) {
+    const char* end = strchr(line, '\n');
+    if (end == nullptr) break;
+    if (static_cast<size_t>(end - line) == length + 3 && memcmp(line + 3, question, length) == 0)
+      return line[1] == '1' ? 1 : 0;
+    line = end + 1;
+  }
+  char text[512];
+  const int size = snprintf(text, sizeof text, "#if %s\nyes\n#else\nno\n#endif\n", question);
+  const char** step =
+      static_cast<const char**>(calloc(static_cast<size_t>(count_ + kMoreWords), sizeof *step));
+  TextFile in;
+  TextFile out;
+  const Said said;
+  if (step == nullptr || size >= static_cast<int>(sizeof text) || in.file() < 0 || out.file() < 0 ||
+      said.file() < 0 || !in.Write(text, static_cast<size_t>(size)))
+    return -1;
+  AskingWords(count_, words_, "-P", in.path(), step);
+  const bool is_well = said.IsWell(Run(step, out.file(), said.file()));
+  free(step);
+  const char* answer = is_well ? out.Map() : nullptr;
+  if (answer == nullptr) return -1;
+  const bool yes = memmem(answer, out.size(), "yes", 3) != nullptr;
+  const int length_of_line = snprintf(text, sizeof text, "?%d %s\n", yes ? 1 : 0, question);
+  // One write, so that lines of several do not mix.
+  const int file = open(path_, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+  [[maybe_unused]] ssize_t written = 0;
+  if (file >= 0) {
+    written = write(file, text, static_cast<size_t>(length_of_line));
+    close(file);
+  }
+  return yes ? 1 : 0;
+}
+
+}  // namespace kiln::cc

@@ -1,0 +1,80 @@
+#include "two_steps.h"
+
+#include <stdlib.h>
+
+#include "cc/call.h"
+#include "cc/preprocessing.h"
+#include "compiler.h"
+#include "cpp/preprocess.h"
+#include "predefined.h"
+#include "trim/trim.h"
+
+namespace kiln::cc {
+namespace {
+
+/// Preprocesses here, and writes what was read where the call wants that. False where gcc has to.
+bool PreprocessedHere(int count, const char* const* words, uint64_t options, const char* declarations,
+                      cpp::Preprocessed& done) {
+  Preprocessing wanted;
+  if (!ReadPreprocessing(count, words, wanted)) return false;
+  Predefined predefined(count, words, options, declarations);
+  if (!predefined.Load()) return false;
+  cpp::Asked asked{};
+  asked.file = words[count - 1];
+  asked.folders = wanted.folders.begin();
+  asked.folder_count = wanted.folders.size();
+  asked.definitions = wanted.definitions.begin();
+  asked.definition_count = wanted.definitions.size();
+  asked.includes = wanted.includes.begin();
+  asked.include_count = wanted.includes.size();
+  asked.prefix_maps = wanted.prefix_maps.begin();
+  asked.prefix_map_count = wanted.prefix_maps.size();
+  asked.predefined = predefined.text();
+  asked.predefined_size = predefined.text_size();
+  asked.warns_undefined = wanted.warns_undefined;
+  asked.answer = [](void* context, const char* question) {
+    return static_cast<Predefined*>(context)->Answer(question);
+  };
+  asked.context = &predefined;
+  return cpp::Preprocess(asked, done) &&
+         (wanted.dependencies == nullptr || WriteDependencies(wanted.dependencies, done.files));
+}
+
+}  // namespace
+
+Step CompileInTwoSteps(int count, const char* const* words, const char* declarations) {
+  const char** step =
+      static_cast<const char**>(calloc(static_cast<size_t>(count + kMoreWords), sizeof *step));
+  trim::Known known;
+  const Said said;
+  TextFile whole;
+  TextFile rest;
+  // Without that file each declaration is new, and nothing is left out.
+  if (step == nullptr || said.file() < 0 || rest.file() < 0 || !known.Open(declarations))
+    return Step::kImpossible;
+  const uint64_t options = DigestOfCompiling(count, words);
+  cpp::Preprocessed here;
+  const char* text;
+  size_t size;
+  if (PreprocessedHere(count, words, options, declarations, here)) {
+    text = here.text.begin();
+    size = here.text.size();
+  } else {
+    PreprocessingWords(count, words, step);
+    if (whole.file() < 0) return Step::kImpossible;
+    if (!said.IsWell(Run(step, whole.file(), said.file()))) return Step::kSpoke;
+    text = whole.Map();
+    size = whole.size();
+  }
+  trim::Trimmed trimmed;
+  if (text == nullptr || !trim::Trim(text, size, options, known, trimmed) ||
+      !rest.Write(trimmed.text.begin(), trimmed.text.size()))
+    return Step::kImpossible;
+  CompilingWords(count, words, rest.path(), step);
+  if (!said.IsWell(Run(step, said.file(), said.file()))) return Step::kSpoke;
+  free(step);
+  for (const uint64_t digest : trimmed.checked) known.Add(digest);
+  return Step::kDone;
+}
+
+}  // namespace kiln::cc
