@@ -42,7 +42,8 @@ class Reader : Scanner {
     bool binds, is_unused, is_gnu_inline;  // Said by attributes, or by `register`.
     bool has_asm, has_pragma;
     bool has_local;  // A static variable within a function.
-    bool is_function, is_prototype, has_objects;
+    bool is_function, has_objects;
+    bool has_type;        // A word at the top that may be the type.
     bool has_begun;       // A word other than __extension__ was seen.
     bool in_initializer;  // At the top.
     bool has_name;        // This declarator.
@@ -71,6 +72,7 @@ class Reader : Scanner {
   void OpenParenthesis(State& state);
   bool OpenBrace(State& state);
   bool Close(State& state, char c, bool* done);
+  void DeclareLast(State& state);
   void EndDeclarator(State& state);
   bool IsMemberOrParameter(const State& state, uint32_t begin) const;
 
@@ -104,9 +106,14 @@ void Reader::Declare(uint32_t name, Space space, bool is_forward) {
   newest = static_cast<uint32_t>(unit_.links.size() - 1);
 }
 
+void Reader::DeclareLast(State& state) {
+  Declare(state.last, Space::kOrdinary);
+  state.binds = state.binds || unit_.names[state.last].word == Word::kImplied;
+}
+
 void Reader::EndDeclarator(State& state) {
   if (!state.has_name && state.last != kNobody) {
-    Declare(state.last, Space::kOrdinary);
+    DeclareLast(state);
     state.has_objects = true;
   }
   state.has_name = true;
@@ -117,6 +124,7 @@ void Reader::Keyword(State& state, Word word) {
   switch (word) {
     case Word::kTag:
     case Word::kEnum:
+      state.has_type = state.has_type || top;
       state.tag = word == Word::kTag ? Tag::kMembers : Tag::kEnumerators;
       state.tag_is_named = false;
       break;
@@ -125,8 +133,12 @@ void Reader::Keyword(State& state, Word word) {
       break;
     case Word::kAsm:
       state.has_asm = true;
-      [[fallthrough]];
+      // What is the name of a builtin function's symbol matters although nothing names the function.
+      state.binds = state.binds || state.in_function == 0;
+      state.parenthesis_of = Word::kOperator;
+      break;
     case Word::kOperator:
+      state.has_type = state.has_type || top;
       state.parenthesis_of = Word::kOperator;
       break;
     case Word::kStatic:
@@ -144,6 +156,9 @@ void Reader::Keyword(State& state, Word word) {
       break;
     case Word::kRegister:
       state.binds = state.binds || top;
+      break;
+    case Word::kPlain:
+      state.has_type = state.has_type || top;
       break;
     default:
       break;
@@ -198,10 +213,13 @@ void Reader::NameOf(State& state, uint32_t begin) {
   constexpr uint32_t kBuiltinSize = sizeof kBuiltin - 1;
   if (size > kBuiltinSize && memcmp(text, kBuiltin, kBuiltinSize) == 0)
     Mention_(unit_.names.Of(text + kBuiltinSize, size - kBuiltinSize), Space::kOrdinary);
-  if (AtTop() && !state.in_initializer) state.last = name;
+  if (AtTop() && !state.in_initializer) {
+    state.has_type = state.has_type || state.last != kNobody;
+    state.last = name;
+  }
   if (state.name_is_next && !state.has_name) {
     Declare(name, Space::kOrdinary);
-    state.has_name = true;
+    state.has_name = state.has_objects = true;
     state.name_is_next = false;
   }
 }
@@ -241,10 +259,13 @@ void Reader::OpenParenthesis(State& state) {
     if (NameIsInParentheses()) {
       state.name_is_next = true;
     } else if (state.last != kNobody) {
-      Declare(state.last, Space::kOrdinary);
+      DeclareLast(state);
       state.has_name = true;
-      state.is_prototype = true;
       state.function = state.last;
+      // "type (name);" and words that are not known here.
+      state.binds = state.binds || !state.has_type;
+    } else {
+      state.binds = true;  // "int (name);", and whatever else.
     }
   }
   if (of != Of::kAttribute) state.tag = Tag::kNone;
@@ -298,7 +319,6 @@ bool Reader::Step(State& state, char c) {
   const bool top = AtTop();
   state.has_begun = true;
   ++at_;
-  const char before = state.access;
   state.access = 0;
   switch (c) {
     case '(':
@@ -308,6 +328,8 @@ bool Reader::Step(State& state, char c) {
       return OpenBrace(state);
     case '[':
       if (top && !state.in_initializer) EndDeclarator(state);
+      // Attributes as C23 writes them.
+      state.binds = state.binds || (At(at_) == '[' && state.in_function == 0);
       state.tag = Tag::kNone;
       return open_.Add(Of::kBracket);
     case ')':
@@ -315,8 +337,8 @@ bool Reader::Step(State& state, char c) {
     case '}':
       return Close(state, c, &done_);
     case '.':
-      // Of "..." none is an access.
-      state.access = before == '.' || At(at_) == '.' ? '\0' : '.';
+      // Of "..." none is an access; the first of them is behind at least one character.
+      state.access = text_[at_ - 2] == '.' || At(at_) == '.' ? '\0' : '.';
       return true;
     case '-':
       if (At(at_) == '>') {
@@ -356,13 +378,16 @@ bool Reader::ReadToken(State& state) {
     if (!BeginsLine()) return false;
     if (!Starts("#pragma")) return PassMarker();
     state.has_pragma = true;
+    const uint32_t begin = at_;
     PassLine();
+    MentionAll(begin, at_);
     return true;
   }
   if (c == '"' || c == '\'') return Quoted(state);
   if (BeginsName(c)) {
     NameOf(state, at_);
-    return true;
+    // A raw string ends where others don't.
+    return At(at_) != '"' || text_[at_ - 1] != 'R';
   }
   if (!IsDigit(c)) return Step(state, c);
   PassNumber();
@@ -418,13 +443,17 @@ bool Reader::ReadOne() {
 }
 
 bool Reader::ReadPragma() {
+  // Without optimization gcc keeps what nothing uses.
+  if (Starts("#pragma GCC optimize")) return false;
   Declaration pragma{};
   pragma.begin = at_;
   pragma.at = place_;
   pragma.needed = true;
+  pragma.mentions = static_cast<uint32_t>(unit_.mentions.size());
   PassLine();
   pragma.end = at_;
-  pragma.mentions = pragma.mentions_end = static_cast<uint32_t>(unit_.mentions.size());
+  MentionAll(pragma.begin, pragma.end);  // "#pragma weak name"
+  pragma.mentions_end = static_cast<uint32_t>(unit_.mentions.size());
   return unit_.declarations.Add(pragma);
 }
 

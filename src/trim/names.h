@@ -27,6 +27,8 @@ enum class Word : uint8_t {
   kBinding,    ///< used, alias, constructor …: what is declared counts although nothing names it.
   kUnused,     //
   kGnuInline,  //
+  // Names:
+  kImplied,  ///< Of a function that the compiler calls of its own accord.
 };
 
 /// The two name spaces of file scope (C11 6.2.3).

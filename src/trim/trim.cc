@@ -114,7 +114,8 @@ class Writer {
     const char* text = unit_.text + declaration.begin;
     const uint32_t size = declaration.end - declaration.begin;
     uint32_t column = 0;
-    while (column < declaration.begin && text[-1 - static_cast<ptrdiff_t>(column)] != '\n') ++column;
+    while (!in_line_ && column < declaration.begin && text[-1 - static_cast<ptrdiff_t>(column)] != '\n')
+      ++column;
     // Others may stand before it on its line.
     const uint32_t blanks = in_line_ ? 1 : column;
     char* room = out_.AddRoom(blanks);
