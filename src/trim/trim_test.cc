@@ -92,6 +92,13 @@ TEST_F(TrimTest, AChangeOfWhatAFunctionMentionsMakesItUnknown) {
   EXPECT_TRUE(IsLeft(before, std::string("struct s;\n") + kUses, "inline"));
 }
 
+TEST_F(TrimTest, WhatComesTooLateMakesAFunctionUnknown) {
+  const std::string whole = "struct s { int a; };\n";
+  EXPECT_TRUE(IsLeft(whole + kUses, "struct s;\n" + std::string(kUses) + whole, "inline"));
+  const std::string calls = "static inline int c(void) { return g(); }\n";
+  EXPECT_TRUE(IsLeft("int g(void);\n" + calls, calls + "int g(void);\n", "inline"));
+}
+
 TEST_F(TrimTest, AChangeIsSeenThroughOthers) {
   const std::string rest =
       "typedef struct s t;\nstruct u { t a; };\nstatic inline int f(struct u *p) { return p->a.a; }\n";
