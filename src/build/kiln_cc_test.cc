@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/strings.h"
 #include "sys/files.h"
 #include "sys/process.h"
 
@@ -127,6 +128,109 @@ TEST_F(KilnCcExports, IsLookedForAfterAWarningToo) {
 TEST_F(KilnCcExports, AnObjectThatIsNoneIsAnError) {
   Compiler("echo no >" + PathOf("out.o"));
   EXPECT_EQ(Compile("good.c").status.code, 127);
+}
+
+class KilnCcDeclarations : public KilnCcExports {
+ protected:
+  std::string Known() const { return "KILN_DECLARATIONS=" + PathOf("known"); }
+
+  sys::Captured Trimmed(std::vector<std::string> more = {}, std::vector<std::string> environment = {}) {
+    more.insert(more.begin(), {"-O2", "-Wall"});
+    more.insert(more.end(), {"-c", "-o", PathOf("out.o"), PathOf("a.c")});
+    environment.push_back(Known());
+    return Run(more, environment);
+  }
+
+  // Each call without what all of them have.
+  std::vector<std::string> Steps() const {
+    std::vector<std::string> steps;
+    const std::string calls = Calls();
+    for (const auto& call : Split(calls, '\n'))
+      if (!call.empty())
+        steps.emplace_back(call.find("-E") != std::string_view::npos           ? "preprocesses"
+                           : call.find("cpp-output") != std::string_view::npos ? "compiles the rest"
+                           : call.find("-ftrack") != std::string_view::npos    ? "quick"
+                                                                               : "as asked");
+    return steps;
+  }
+
+  // A compiler whose steps say and end as given.
+  void Steps(std::string_view first, std::string_view second) {
+    Compiler("case \"$*\" in\n*' -E '*) printf '# 0 \"a.c\"\\nint a;\\n'; " + std::string(first) +
+             " ;;\n*cpp-output*) " + std::string(second) + " ;;\n*) ;;\nesac\n");
+  }
+};
+
+using testing::ElementsAre;
+
+TEST_F(KilnCcDeclarations, TwoStepsWhenNothingIsSaid) {
+  Steps("", "");
+  const auto said = Trimmed();
+  EXPECT_EQ(said.status.code, 0);
+  EXPECT_EQ(said.output + said.errors, "");
+  EXPECT_THAT(Steps(), ElementsAre("preprocesses", "compiles the rest"));
+}
+
+TEST_F(KilnCcDeclarations, AsAskedWhenAStepSpeaksOrFails) {
+  for (const char* what : {"echo warning >&2", "exit 1"}) {
+    for (const bool is_first : {true, false}) {
+      (void)sys::WriteFileAtomic(PathOf("calls"), "");
+      Steps(is_first ? what : "", is_first ? "" : what);
+      EXPECT_EQ(Trimmed().errors, "") << what;
+      if (is_first)
+        EXPECT_THAT(Steps(), ElementsAre("preprocesses", "as asked")) << what;
+      else
+        EXPECT_THAT(Steps(), ElementsAre("preprocesses", "compiles the rest", "as asked")) << what;
+    }
+  }
+}
+
+TEST_F(KilnCcDeclarations, TheQuickWayWithoutTheFileOrWithDebugInformation) {
+  Compiler("exit 0");
+  EXPECT_EQ(Trimmed({"-g"}).status.code, 0);
+  ASSERT_TRUE(sys::WriteFileAtomic(PathOf("known"), "something else"));
+  EXPECT_EQ(Trimmed().status.code, 0);
+  EXPECT_THAT(Steps(), ElementsAre("quick", "quick"));
+}
+
+TEST_F(KilnCcDeclarations, WhatGccSaysIsWhatItSaysAlone) {
+  ASSERT_TRUE(sys::WriteFileAtomic(PathOf("a.h"), "#define USE(x) ((x) + y)\nint f(void);\n"));
+  ASSERT_TRUE(sys::WriteFileAtomic(PathOf("a.c"),
+                                   "#include \"a.h\"\nint g(void) { int unused; return f(); }\n"
+                                   "int h(void) { int y; return USE(3); }\n"));
+  const auto alone =
+      sys::SystemSpawner().Run({.argv = {"gcc", "-O2", "-Wall", "-c", "-o", PathOf("out.o"), PathOf("a.c")},
+                                .environment = std::vector<std::string>{"PATH=/usr/bin:/bin"}});
+  ASSERT_TRUE(alone);
+  EXPECT_THAT(alone->errors, HasSubstr("unused"));
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(Trimmed().errors, alone->errors);
+}
+
+constexpr char kGood[] = "struct s { int a; };\nstatic inline int f(struct s *p) { return p->a; }\n";
+
+TEST_F(KilnCcDeclarations, AMistakeInWhatNothingUsesIsSeenOnce) {
+  ASSERT_TRUE(sys::WriteFileAtomic(PathOf("a.c"), "#include \"a.h\"\nint x;\n"));
+  const auto expect_error = [&](std::string_view header) {
+    ASSERT_TRUE(sys::WriteFileAtomic(PathOf("a.h"), header));
+    const auto said = Trimmed();
+    EXPECT_EQ(said.status.code, 1) << header;
+    EXPECT_THAT(said.errors, HasSubstr("error:")) << header;
+  };
+  expect_error("static inline int f(void) { return missing; }\n");
+  ASSERT_TRUE(sys::WriteFileAtomic(PathOf("a.h"), kGood));
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(Trimmed().status.code, 0);
+  expect_error("struct s { int a; };\nstatic inline int f(struct s *p) { return p->b; }\n");
+  expect_error("struct s { int b; };\nstatic inline int f(struct s *p) { return p->a; }\n");
+  expect_error("struct s;\nstatic inline int f(struct s *p) { return p->a; }\n");
+}
+
+TEST_F(KilnCcDeclarations, ExportsAreLookedForToo) {
+  ASSERT_TRUE(
+      sys::WriteFileAtomic(PathOf("a.c"), "__attribute__((used)) static int mine;\nint __ksymtab_mine;\n"));
+  const auto said = Trimmed({}, {kCheck});
+  EXPECT_EQ(said.status.code, 1);
+  EXPECT_THAT(said.errors, HasSubstr("local symbol mine was exported"));
+  EXPECT_THAT(Steps(), ElementsAre("preprocesses", "compiles the rest"));
 }
 
 }  // namespace

@@ -59,6 +59,15 @@ TEST(MakeCommandTest, TheTreesRulesAreGivenUnlessTheUserHasHisOwn) {
   EXPECT_FALSE(Has(*MakeCommand(setup, {}, {}).environment, "KILN_CHECK_EXPORTS=1"));
 }
 
+TEST(MakeCommandTest, WhereDeclarationsAreKnownIsToldWhenItIsGiven) {
+  MakeSetup setup{.source = "/s", .folder = "/o", .arch = "x86_64", .cc = "gcc"};
+  const auto without = MakeCommand(setup, {}, {});
+  for (const auto& line : *without.environment)
+    EXPECT_FALSE(line.starts_with("KILN_DECLARATIONS")) << line;
+  setup.declarations = "/o/.kiln/declarations";
+  EXPECT_TRUE(Has(*MakeCommand(setup, {}, {}).environment, "KILN_DECLARATIONS=/o/.kiln/declarations"));
+}
+
 TEST(MakeCommandTest, OptionsThatMakeNoBuildAreRefused) {
   EXPECT_TRUE(CheckOptions({"-k", "-s", "-j4", "-kj4", "-l2", "-Oline", "--trace", "--jobs=3", "-B"}));
   for (const char* option :

@@ -89,7 +89,15 @@ bool CanBeTwoSteps(int count, const char* const* words) {
                                   "-v",
                                   "-Wa,-a",
                                   "-dumpbase",
-                                  "-dumpdir"};
+                                  "-dumpdir",
+                                  "-M",
+                                  "-fkeep-",
+                                  "-fno-toplevel-reorder",
+                                  "-fno-unit-at-a-time",
+                                  "-frecord-gcc-switches",
+                                  "-finput-charset",
+                                  "-aux-info"};
+  bool optimizes = false;
   for (int i = 1; i < count - 1; ++i) {
     const char* word = words[i];
     if (word[0] != '-' && word[0] != '@') {
@@ -102,9 +110,10 @@ bool CanBeTwoSteps(int count, const char* const* words) {
       continue;
     }
     if (BeginsWithOneOf(word, kNot)) return false;
+    if (Begins(word, "-O")) optimizes = strcmp(word, "-O0") != 0;
     if (Begins(word, "-g") && strcmp(word, "-g0") != 0) return false;
   }
-  return true;
+  return optimizes;
 }
 
 void PreprocessingWords(int count, const char* const* words, const char** into) {

@@ -20,8 +20,9 @@ const char* ObjectOf(int count, const char* const* words);
 
 /// Pure. Whether the object comes out the same when the file is preprocessed first and compiled then
 /// (src/trim): not with debug information or sanitizers, which tell columns, nor with options that make more
-/// than the object, name further files of options or load plugins, nor when another program is called
-/// between (ccache).
+/// than the object (-MD tells of another one then; -Wp,-MD does not), keep what nothing uses, tell the words
+/// of the call, name further files of options or load plugins, nor when another program is called between
+/// (ccache).
 bool CanBeTwoSteps(int count, const char* const* words);
 /// Pure. The words of the first step, which writes to stdout and what it read where the call wants that; and
 /// of the second, which compiles `text`. Both are ended by nullptr and take up to `count` + kMoreWords words.

@@ -4,6 +4,7 @@
 
 #include "cpp/letters.h"
 #include "trim/digest.h"
+#include "trim/scanner.h"
 
 namespace kiln::trim {
 namespace {
@@ -11,14 +12,13 @@ namespace {
 constexpr uint32_t kNobody = UINT32_MAX;
 
 using cpp::BeginsName;
-using cpp::IsBlank;
 using cpp::IsDigit;
 using cpp::IsOfName;
 using cpp::Stretch;
 
-class Reader {
+class Reader : Scanner {
  public:
-  explicit Reader(Unit& unit) : unit_(unit), text_(unit.text), size_(unit.size) {}
+  explicit Reader(Unit& unit) : Scanner(unit), unit_(unit) {}
 
   bool Read();
 
@@ -42,7 +42,8 @@ class Reader {
     bool binds, is_unused, is_gnu_inline;  // Said by attributes, or by `register`.
     bool has_asm, has_pragma;
     bool has_local;  // A static variable within a function.
-    bool is_function, is_prototype, has_objects;
+    bool is_function, has_objects;
+    bool has_type;        // A word at the top that may be the type.
     bool has_begun;       // A word other than __extension__ was seen.
     bool in_initializer;  // At the top.
     bool has_name;        // This declarator.
@@ -59,88 +60,31 @@ class Reader {
   };
 
   bool ReadOne();
+  bool ReadPragma();
   bool ReadToken(State& state);
   void Finish(State& state, uint32_t begin, Place at, uint32_t mentions);
   bool Step(State& state, char c);
   void Keyword(State& state, Word word);
   void NameOf(State& state, uint32_t begin);
   void Tagged(State& state, uint32_t name);
-  void Quoted(State& state);
+  bool Quoted(State& state);
+  void MentionAll(uint32_t begin, uint32_t end);
   void OpenParenthesis(State& state);
   bool OpenBrace(State& state);
   bool Close(State& state, char c, bool* done);
+  void DeclareLast(State& state);
   void EndDeclarator(State& state);
-  bool NameIsInParentheses() const;
   bool IsMemberOrParameter(const State& state, uint32_t begin) const;
 
-  char At(uint32_t offset) const { return offset < size_ ? text_[offset] : '\0'; }
-  uint32_t SkipBlanks(uint32_t at) const;
-  void SkipLine();
-  bool StartsLine(const char* word) const {
-    const size_t size = strlen(word);
-    return size <= size_ - at_ && memcmp(text_ + at_, word, size) == 0;
-  }
-  bool ReadMarker();
-  uint32_t FileOf(const char* name, uint32_t size, bool is_system);
   void Mention_(uint32_t name, Space space, bool is_pointer = false);
   void Declare(uint32_t name, Space space, bool is_forward = false);
   bool AtTop() const { return open_.empty(); }
   uint32_t current() const { return static_cast<uint32_t>(unit_.declarations.size()); }
 
   Unit& unit_;
-  const char* text_;
-  const uint32_t size_;
-  uint32_t at_ = 0;
-  Place place_ = {0, 1};
-  bool line_begins_ = true;
   bool done_ = false;
-  bool failed_ = false;
   Stretch<Of> open_;
-  Stretch<uint32_t> file_of_name_;  // One more than the file's index, by the number of its quoted name.
 };
-
-uint32_t Reader::SkipBlanks(uint32_t at) const {
-  while (at < size_ && (IsBlank(text_[at]) || text_[at] == '\n')) ++at;
-  return at;
-}
-
-void Reader::SkipLine() {
-  const void* end = memchr(text_ + at_, '\n', size_ - at_);
-  at_ = end == nullptr ? size_ : static_cast<uint32_t>(static_cast<const char*>(end) - text_);
-}
-
-uint32_t Reader::FileOf(const char* name, uint32_t size, bool is_system) {
-  // A few hundred, each of which comes back soon: the newest first.
-  for (size_t i = unit_.files.size(); i-- > 0;) {
-    const File& file = unit_.files[i];
-    if (file.size == size && file.is_system == is_system && memcmp(file.name, name, size) == 0)
-      return static_cast<uint32_t>(i);
-  }
-  const bool is_header = size >= 4 && memcmp(name + size - 3, ".h\"", 3) == 0;
-  if (!unit_.files.Add({name, size, is_header, is_system})) failed_ = true;
-  return static_cast<uint32_t>(unit_.files.size() - 1);
-}
-
-// # LINE "FILE" FLAGS
-bool Reader::ReadMarker() {
-  uint32_t at = at_ + 2;
-  uint64_t line = 0;
-  while (IsDigit(At(at)) && line < UINT32_MAX) line = 10 * line + static_cast<uint64_t>(At(at++) - '0');
-  if (At(at) != ' ' || At(at + 1) != '"' || line >= UINT32_MAX) return false;
-  const uint32_t name = ++at;
-  for (++at; At(at) != '"'; ++at) {
-    if (At(at) == '\\') ++at;
-    if (at >= size_ || text_[at] == '\n') return false;
-  }
-  ++at;
-  bool is_system = false;
-  const uint32_t name_end = at;
-  for (; at < size_ && text_[at] != '\n'; ++at) is_system = is_system || text_[at] == '3';
-  place_ = {FileOf(text_ + name, name_end - name, is_system), static_cast<uint32_t>(line)};
-  at_ = at;
-  if (at_ < size_) ++at_;  // The line behind it is the one that it tells of.
-  return true;
-}
 
 void Reader::Mention_(uint32_t name, Space space, bool is_pointer) {
   const int of = static_cast<int>(space);
@@ -162,9 +106,14 @@ void Reader::Declare(uint32_t name, Space space, bool is_forward) {
   newest = static_cast<uint32_t>(unit_.links.size() - 1);
 }
 
+void Reader::DeclareLast(State& state) {
+  Declare(state.last, Space::kOrdinary);
+  state.binds = state.binds || unit_.names[state.last].word == Word::kImplied;
+}
+
 void Reader::EndDeclarator(State& state) {
   if (!state.has_name && state.last != kNobody) {
-    Declare(state.last, Space::kOrdinary);
+    DeclareLast(state);
     state.has_objects = true;
   }
   state.has_name = true;
@@ -175,6 +124,7 @@ void Reader::Keyword(State& state, Word word) {
   switch (word) {
     case Word::kTag:
     case Word::kEnum:
+      state.has_type = state.has_type || top;
       state.tag = word == Word::kTag ? Tag::kMembers : Tag::kEnumerators;
       state.tag_is_named = false;
       break;
@@ -183,8 +133,12 @@ void Reader::Keyword(State& state, Word word) {
       break;
     case Word::kAsm:
       state.has_asm = true;
-      [[fallthrough]];
+      // What is the name of a builtin function's symbol matters although nothing names the function.
+      state.binds = state.binds || state.in_function == 0;
+      state.parenthesis_of = Word::kOperator;
+      break;
     case Word::kOperator:
+      state.has_type = state.has_type || top;
       state.parenthesis_of = Word::kOperator;
       break;
     case Word::kStatic:
@@ -203,6 +157,9 @@ void Reader::Keyword(State& state, Word word) {
     case Word::kRegister:
       state.binds = state.binds || top;
       break;
+    case Word::kPlain:
+      state.has_type = state.has_type || top;
+      break;
     default:
       break;
   }
@@ -217,29 +174,14 @@ void Reader::Tagged(State& state, uint32_t name) {
   if (is_new && state.in_function == 0 && state.in_parentheses == 0) Declare(name, Space::kTag, true);
 }
 
-// "type *name;" of members and "type name," of parameters: it declares what is no business of anybody else.
+// It declares what is no business of anybody else.
 bool Reader::IsMemberOrParameter(const State& state, uint32_t begin) const {
   if (AtTop() || state.in_function > 0 || state.name_is_next) return false;
-  if (open_.back() != Of::kMembers && open_.back() != Of::kParenthesis) return false;
-  const char next = At(SkipBlanks(at_));
-  if (next == '\0' || strchr(",;)[:", next) == nullptr) return false;
-  uint32_t end = begin;
-  while (end > 0 && (IsBlank(text_[end - 1]) || text_[end - 1] == '\n')) --end;
-  if (end == 0) return false;
-  if (text_[end - 1] == '*') return true;
-  uint32_t first = end;
-  while (first > 0 && IsOfName(text_[first - 1])) --first;
-  // What "const" stands before may be the type.
-  const uint32_t size = end - first;
-  const auto is = [&](const char* word) {
-    return size == strlen(word) && memcmp(text_ + first, word, size) == 0;
-  };
-  return size > 0 && !is("const") && !is("volatile") && !is("register") && !is("__restrict") &&
-         !is("restrict");
+  return (open_.back() == Of::kMembers || open_.back() == Of::kParenthesis) && IsLastOfDeclarator(begin);
 }
 
 void Reader::NameOf(State& state, uint32_t begin) {
-  while (at_ < size_ && IsOfName(text_[at_])) ++at_;
+  PassName();
   const char* text = text_ + begin;
   const uint32_t size = at_ - begin;
   const uint32_t name = unit_.names.Of(text, size);
@@ -271,24 +213,30 @@ void Reader::NameOf(State& state, uint32_t begin) {
   constexpr uint32_t kBuiltinSize = sizeof kBuiltin - 1;
   if (size > kBuiltinSize && memcmp(text, kBuiltin, kBuiltinSize) == 0)
     Mention_(unit_.names.Of(text + kBuiltinSize, size - kBuiltinSize), Space::kOrdinary);
-  if (AtTop() && !state.in_initializer) state.last = name;
+  if (AtTop() && !state.in_initializer) {
+    state.has_type = state.has_type || state.last != kNobody;
+    state.last = name;
+  }
   if (state.name_is_next && !state.has_name) {
     Declare(name, Space::kOrdinary);
-    state.has_name = true;
+    state.has_name = state.has_objects = true;
     state.name_is_next = false;
   }
 }
 
-// Assembly names symbols in its text.
-void Reader::Quoted(State& state) {
-  const char quote = text_[at_];
-  const uint32_t begin = ++at_;
-  while (at_ < size_ && text_[at_] != quote && text_[at_] != '\n') at_ += text_[at_] == '\\' ? 2 : 1;
-  const uint32_t end = at_ < size_ ? at_ : size_;
-  at_ = end < size_ ? end + 1 : size_;
+bool Reader::Quoted(State& state) {
+  const bool is_string = text_[at_] == '"';
+  uint32_t begin = 0;
+  uint32_t end = 0;
+  if (!PassQuoted(&begin, &end)) return false;
   state.access = 0;
   state.has_begun = true;
-  if (quote != '"' || !state.has_asm) return;
+  // Assembly names symbols in its text.
+  if (is_string && state.has_asm) MentionAll(begin, end);
+  return true;
+}
+
+void Reader::MentionAll(uint32_t begin, uint32_t end) {
   for (uint32_t i = begin; i < end;) {
     if (!BeginsName(text_[i])) {
       ++i;
@@ -298,17 +246,6 @@ void Reader::Quoted(State& state) {
     while (i < end && IsOfName(text_[i])) ++i;
     Mention_(unit_.names.Of(text_ + word, i - word), Space::kOrdinary);
   }
-}
-
-// Behind "(" at the top: "(*name" is a pointer, and "(name) (" a name in parentheses of its own.
-bool Reader::NameIsInParentheses() const {
-  const uint32_t first = SkipBlanks(at_);
-  if (At(first) == '*') return true;
-  if (!BeginsName(At(first))) return false;
-  uint32_t end = first;
-  while (IsOfName(At(end))) ++end;
-  end = SkipBlanks(end);
-  return At(end) == ')' && At(SkipBlanks(end + 1)) == '(';
 }
 
 void Reader::OpenParenthesis(State& state) {
@@ -322,10 +259,13 @@ void Reader::OpenParenthesis(State& state) {
     if (NameIsInParentheses()) {
       state.name_is_next = true;
     } else if (state.last != kNobody) {
-      Declare(state.last, Space::kOrdinary);
+      DeclareLast(state);
       state.has_name = true;
-      state.is_prototype = true;
       state.function = state.last;
+      // "type (name);" and words that are not known here.
+      state.binds = state.binds || !state.has_type;
+    } else {
+      state.binds = true;  // "int (name);", and whatever else.
     }
   }
   if (of != Of::kAttribute) state.tag = Tag::kNone;
@@ -379,7 +319,6 @@ bool Reader::Step(State& state, char c) {
   const bool top = AtTop();
   state.has_begun = true;
   ++at_;
-  const char before = state.access;
   state.access = 0;
   switch (c) {
     case '(':
@@ -389,6 +328,8 @@ bool Reader::Step(State& state, char c) {
       return OpenBrace(state);
     case '[':
       if (top && !state.in_initializer) EndDeclarator(state);
+      // Attributes as C23 writes them.
+      state.binds = state.binds || (At(at_) == '[' && state.in_function == 0);
       state.tag = Tag::kNone;
       return open_.Add(Of::kBracket);
     case ')':
@@ -396,8 +337,8 @@ bool Reader::Step(State& state, char c) {
     case '}':
       return Close(state, c, &done_);
     case '.':
-      // Of "..." none is an access.
-      state.access = before == '.' || At(at_) == '.' ? '\0' : '.';
+      // Of "..." none is an access; the first of them is behind at least one character.
+      state.access = text_[at_ - 2] == '.' || At(at_) == '.' ? '\0' : '.';
       return true;
     case '-':
       if (At(at_) == '>') {
@@ -430,38 +371,26 @@ bool Reader::Step(State& state, char c) {
 }
 
 bool Reader::ReadToken(State& state) {
+  if (PassBlank()) return true;
   const char c = text_[at_];
-  if (c == '\n') {
-    ++at_;
-    ++place_.line;
-    line_begins_ = true;
-    return true;
-  }
-  if (IsBlank(c)) {
-    ++at_;
-    return true;
-  }
-  if (c == '#' && line_begins_) {
-    if (StartsLine("# ")) return ReadMarker();
-    if (!StartsLine("#pragma")) return false;
+  if (c == '#') {
+    // There is none but of a directive.
+    if (!BeginsLine()) return false;
+    if (!Starts("#pragma")) return PassMarker();
     state.has_pragma = true;
-    SkipLine();
+    const uint32_t begin = at_;
+    PassLine();
+    MentionAll(begin, at_);
     return true;
   }
-  line_begins_ = false;
-  if (c == '"' || c == '\'') {
-    Quoted(state);
-    return true;
-  }
+  if (c == '"' || c == '\'') return Quoted(state);
   if (BeginsName(c)) {
     NameOf(state, at_);
-    return true;
+    // A raw string ends where others don't.
+    return At(at_) != '"' || text_[at_ - 1] != 'R';
   }
   if (!IsDigit(c)) return Step(state, c);
-  // A preprocessing number (C11 6.4.8).
-  for (++at_; IsOfName(At(at_)) || At(at_) == '.' ||
-              ((At(at_) == '+' || At(at_) == '-') && strchr("eEpP", text_[at_ - 1]) != nullptr);)
-    ++at_;
+  PassNumber();
   state.access = 0;
   return true;
 }
@@ -507,40 +436,37 @@ bool Reader::ReadOne() {
   const Place at = place_;
   const auto mentions = static_cast<uint32_t>(unit_.mentions.size());
   for (done_ = false; !done_;) {
-    if (at_ >= size_ || !ReadToken(state)) return false;
+    if (AtEnd() || !ReadToken(state)) return false;
   }
   Finish(state, begin, at, mentions);
   return !failed_ && !unit_.names.full();
 }
 
+bool Reader::ReadPragma() {
+  // Without optimization gcc keeps what nothing uses.
+  if (Starts("#pragma GCC optimize")) return false;
+  Declaration pragma{};
+  pragma.begin = at_;
+  pragma.at = place_;
+  pragma.needed = true;
+  pragma.mentions = static_cast<uint32_t>(unit_.mentions.size());
+  PassLine();
+  pragma.end = at_;
+  MentionAll(pragma.begin, pragma.end);  // "#pragma weak name"
+  pragma.mentions_end = static_cast<uint32_t>(unit_.mentions.size());
+  return unit_.declarations.Add(pragma);
+}
+
 bool Reader::Read() {
   // No text has more of each than this; of most it has far fewer.
   if (!open_.Reserve(size_) || !unit_.files.Add({"\"\"", 2, false, false})) return false;
-  if (!StartsLine("# ") || !ReadMarker()) return false;
+  if (!PassMarker()) return false;
   unit_.files[0] = unit_.files[place_.file];
-  line_begins_ = true;
-  while (at_ < size_) {
-    const char c = text_[at_];
-    if (c == '\n') {
-      ++at_;
-      ++place_.line;
-      line_begins_ = true;
-    } else if (IsBlank(c)) {
-      ++at_;
-    } else if (c == '#' && line_begins_ && StartsLine("# ")) {
-      if (!ReadMarker()) return false;
-    } else if (c == '#' && line_begins_) {
-      if (!StartsLine("#pragma")) return false;
-      const uint32_t begin = at_;
-      SkipLine();
-      Declaration pragma{};
-      pragma.begin = begin;
-      pragma.end = at_;
-      pragma.at = place_;
-      pragma.mentions = pragma.mentions_end = static_cast<uint32_t>(unit_.mentions.size());
-      pragma.needed = true;
-      if (!unit_.declarations.Add(pragma)) return false;
-    } else if (!ReadOne()) {
+  while (!AtEnd()) {
+    if (PassBlank()) continue;
+    if (text_[at_] != '#') {
+      if (!ReadOne()) return false;
+    } else if (!BeginsLine() || !(Starts("#pragma") ? ReadPragma() : PassMarker())) {
       return false;
     }
   }

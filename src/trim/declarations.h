@@ -62,9 +62,10 @@ struct Unit {
 
 /// Pure. Reads what `gcc -E` writes (its manual, "Preprocessor Output") of GNU C. A declaration that can't be
 /// left out is `needed`: all that does not lie in a header; and of a header a function or an object that the
-/// object file may hold even when nothing names it, `asm`, `_Static_assert`, #pragma, and what binds a
-/// register. False when it is no such text, has more than kMostText bytes, or there is no memory.
-/// What is read wrongly does no harm but this: a declaration that lacks is an error of the compiler.
+/// object file may hold even when nothing names it, `asm`, `_Static_assert`, #pragma, what
+/// binds a register or has an assembler name, and what the compiler calls of its own accord. False when it is
+/// no such text, has more than kMostText bytes, or there is no memory. What is read wrongly does no harm but
+/// this: a declaration that lacks is an error of the compiler.
 bool ReadDeclarations(const char* text, size_t size, Unit& unit);
 
 inline constexpr size_t kMostText = size_t{64} << 20;

@@ -27,6 +27,8 @@ enum class Word : uint8_t {
   kBinding,    ///< used, alias, constructor …: what is declared counts although nothing names it.
   kUnused,     //
   kGnuInline,  //
+  // Names:
+  kImplied,  ///< Of a function that the compiler calls of its own accord.
 };
 
 /// The two name spaces of file scope (C11 6.2.3).
@@ -43,6 +45,7 @@ struct Name {
   uint32_t mentioned_in[kSpaces];  ///< One more than the index of the declaration that mentioned it last, …
   uint32_t wanted_in[kSpaces];     ///< … and not as "struct name *".
   uint32_t used;                   ///< How many functions and objects mention it.
+  uint32_t first[kSpaces];         ///< Index of the first declaration of it, of a tag with its members.
   uint64_t digest[kSpaces];        ///< Of all that headers declare by it.
 };
 

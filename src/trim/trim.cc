@@ -11,29 +11,38 @@ constexpr int kDepth = 6;
 // As gcc -E does: a few empty lines instead of a marker.
 constexpr uint32_t kMostEmptyLines = 8;
 
+/// Gives each name the digest of what headers declare by it.
+void GatherDigests(Unit& unit, const uint64_t* digests) {
+  for (uint32_t i = 0; i < unit.names.size(); ++i) {
+    Name& name = unit.names[i];
+    for (int space = 0; space < kSpaces; ++space) {
+      name.digest[space] = 0;
+      for (uint32_t at = name.declared[space]; at != 0; at = unit.links[at].before) {
+        if (unit.links[at].is_forward) continue;
+        const uint32_t by = unit.links[at].declaration;
+        name.first[space] = by;
+        if (unit.files[unit.declarations[by].at.file].is_header) name.digest[space] += digests[by];
+      }
+    }
+  }
+}
+
 /// Gives each declaration of a header the digest of itself and of what it needs.
 void SpreadDigests(Unit& unit, uint64_t seed, uint64_t* digests) {
   const size_t count = unit.declarations.size();
   for (size_t i = 0; i < count; ++i) digests[i] = Mixed(unit.declarations[i].digest + seed);
   for (int depth = 0; depth < kDepth; ++depth) {
-    for (uint32_t i = 0; i < unit.names.size(); ++i) {
-      Name& name = unit.names[i];
-      for (int space = 0; space < kSpaces; ++space) {
-        name.digest[space] = 0;
-        for (uint32_t at = name.declared[space]; at != 0; at = unit.links[at].before) {
-          const uint32_t by = unit.links[at].declaration;
-          if (!unit.links[at].is_forward && unit.files[unit.declarations[by].at.file].is_header)
-            name.digest[space] += digests[by];
-        }
-      }
-    }
+    GatherDigests(unit, digests);
     for (size_t i = 0; i < count; ++i) {
       const Declaration& declaration = unit.declarations[i];
       uint64_t sum = 0;
       for (uint32_t at = declaration.mentions; at < declaration.mentions_end; ++at) {
         const Mention mention = unit.mentions[at];
-        if (!mention.is_pointer || declaration.is_function)
-          sum += unit.names[mention.name].digest[mention.space];
+        if (mention.is_pointer && !declaration.is_function) continue;
+        const Name& name = unit.names[mention.name];
+        // What only comes later is another thing: mostly a mistake.
+        const bool is_late = name.digest[mention.space] != 0 && name.first[mention.space] > i;
+        sum += is_late ? Mixed(name.digest[mention.space]) : name.digest[mention.space];
       }
       digests[i] = Mixed(Mixed(declaration.digest + seed) + sum);
     }
@@ -114,7 +123,8 @@ class Writer {
     const char* text = unit_.text + declaration.begin;
     const uint32_t size = declaration.end - declaration.begin;
     uint32_t column = 0;
-    while (column < declaration.begin && text[-1 - static_cast<ptrdiff_t>(column)] != '\n') ++column;
+    while (!in_line_ && column < declaration.begin && text[-1 - static_cast<ptrdiff_t>(column)] != '\n')
+      ++column;
     // Others may stand before it on its line.
     const uint32_t blanks = in_line_ ? 1 : column;
     char* room = out_.AddRoom(blanks);

@@ -22,8 +22,8 @@ struct Trimmed {
 /// The compiler looks for mistakes also in what it needs not. So a declaration is only left out when it is
 /// known (`known`): when it was once compiled without a word, with all that it needs as it is here. A digest
 /// covers the declaration's text, and that of the headers' declarations which it mentions, to a depth of
-/// six; but of what has only a pointer to a structure not the structure. `seed` stands for all else that
-/// decides what the compiler says (its version and its options).
+/// six, and whether they come before it; but of what has only a pointer to a structure not the structure.
+/// `seed` stands for all else that decides what the compiler says (its version and its options).
 ///
 /// False when the text is not what ReadDeclarations() reads, or there is no memory.
 bool Trim(const char* text, size_t size, uint64_t seed, const Known& known, Trimmed& trimmed);
