@@ -26,8 +26,8 @@
 
 #include "cc/call.h"
 #include "cc/exports.h"
-#include "compiler.h"
-#include "two_steps.h"
+#include "cc/compiler.h"
+#include "cc/two_steps.h"
 
 namespace kiln::cc {
 namespace {

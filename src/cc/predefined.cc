@@ -1,4 +1,4 @@
-#include "predefined.h"
+#include "cc/predefined.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cc/call.h"
-#include "compiler.h"
+#include "cc/compiler.h"
 
 namespace kiln::cc {
 namespace {

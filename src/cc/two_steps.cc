@@ -1,12 +1,12 @@
-#include "two_steps.h"
+#include "cc/two_steps.h"
 
 #include <stdlib.h>
 
 #include "cc/call.h"
 #include "cc/preprocessing.h"
-#include "compiler.h"
+#include "cc/compiler.h"
 #include "cpp/preprocess.h"
-#include "predefined.h"
+#include "cc/predefined.h"
 #include "trim/trim.h"
 
 namespace kiln::cc {

@@ -1,4 +1,4 @@
-#include "compiler.h"
+#include "cc/compiler.h"
 
 #include <errno.h>
 #include <signal.h>
