@@ -19,10 +19,6 @@ Token PaddingOf(const Token& source) {
   return token;
 }
 
-bool IsWord(const Token& token, const char* word) {
-  return token.kind == Kind::kName && token.size == strlen(word) && memcmp(token.text, word, token.size) == 0;
-}
-
 }  // namespace
 
 void Preprocessor::Guard::See(const Token& token) {
@@ -30,9 +26,8 @@ void Preprocessor::Guard::See(const Token& token) {
   const bool follows_keyword = was_keyword;
   was_keyword = body_is_next = false;
   if (token.kind == Kind::kName) {
-    body_is_next = IsWord(token, "else");
-    was_keyword =
-        IsWord(token, "if") || IsWord(token, "for") || IsWord(token, "while") || IsWord(token, "switch");
+    body_is_next = token.node->statement == 2;
+    was_keyword = token.node->statement == 1;
   } else if (token.Is('(')) {
     if (follows_keyword && open_count < sizeof opened / sizeof opened[0]) opened[open_count++] = depth;
     ++depth;

@@ -2,8 +2,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "cpp/bytes.h"
 #include "cpp/stretch.h"
 
 namespace kiln::cpp {
@@ -25,12 +25,11 @@ class Interned {
 
   /// The number of this one, new or known; 0 when there were more than that (full()).
   uint32_t Of(const char* text, uint32_t size) {
-    uint32_t hash = 2166136261U;  // FNV-1a.
-    for (uint32_t i = 0; i < size; ++i) hash = (hash ^ static_cast<uint8_t>(text[i])) * 16777619U;
+    const auto hash = static_cast<uint32_t>(DigestOf(text, size));
     uint32_t place = hash & mask_;
     for (; places_[place] != 0; place = (place + 1) & mask_) {
       const T& value = values_[places_[place] - 1];
-      if (value.hash == hash && value.size == size && memcmp(value.text, text, size) == 0)
+      if (value.hash == hash && value.size == size && SameBytes(value.text, text, size))
         return places_[place] - 1;
     }
     T* value = values_.AddRoom(1);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cpp/bytes.h"
 #include "cpp/preprocessor.h"
 
 namespace kiln::cpp {
@@ -41,6 +42,10 @@ constexpr Word kBuiltins[] = {
     {"__VA_OPT__", kVaOpt},
 };
 
+constexpr uint8_t kPragmaWord = 3;
+constexpr Word kStatements[] = {
+    {"_Pragma", kPragmaWord}, {"if", 1}, {"for", 1}, {"while", 1}, {"switch", 1}, {"else", 2}};
+
 // What one file with all that it includes comes to at most; only what is used takes memory.
 constexpr size_t kTexts = size_t{512} << 20;
 constexpr size_t kNames = size_t{4} << 20;  // As of a text of that many bytes.
@@ -67,6 +72,8 @@ bool Preprocessor::Prepare() {
     NodeOf(word.text, static_cast<uint32_t>(strlen(word.text)))->directive = word.meaning;
   for (const Word& word : kBuiltins)
     NodeOf(word.text, static_cast<uint32_t>(strlen(word.text)))->builtin = word.meaning;
+  for (const Word& word : kStatements)
+    NodeOf(word.text, static_cast<uint32_t>(strlen(word.text)))->statement = word.meaning;
   if (!DefineText(asked_.predefined, asked_.predefined_size)) return false;
   for (size_t i = 0; i < asked_.definition_count; ++i)
     if (!DefineWord(asked_.definitions[i])) return false;
@@ -76,7 +83,7 @@ bool Preprocessor::Prepare() {
 void Preprocessor::Write(const char* text, size_t size) {
   char* at = done_.text.AddRoom(size);
   if (at == nullptr) return Fail();
-  memcpy(at, text, size);
+  CopyBytes(at, text, size);
 }
 
 // # LINE "FILE" FLAGS
@@ -181,7 +188,7 @@ bool Preprocessor::WriteAll() {
       continue;
     }
     top_guard_.See(token);
-    if (token.kind == Kind::kName && token.size == 7 && memcmp(token.text, "_Pragma", 7) == 0) {
+    if (token.kind == Kind::kName && token.node->statement == kPragmaWord) {
       WritePragma();
       after_word = pads = false;
       continue;

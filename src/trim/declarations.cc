@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "cpp/bytes.h"
 #include "cpp/letters.h"
-#include "trim/digest.h"
 #include "trim/scanner.h"
 
 namespace kiln::trim {
@@ -424,7 +424,7 @@ void Reader::Finish(State& state, uint32_t begin, Place at, uint32_t mentions) {
   }
   read.needed = needed;
   read.is_function = state.is_function;
-  read.digest = DigestOf(text_ + begin, at_ - begin);
+  read.digest = cpp::DigestOf(text_ + begin, at_ - begin);
   if (!unit_.declarations.Add(read)) failed_ = true;
 }
 

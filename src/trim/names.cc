@@ -123,48 +123,13 @@ constexpr Known kKnown[] = {
     {"_Noreturn", Word::kPlain},
 };
 
-constexpr size_t kFewest = 4096;
-
-// FNV-1a.
-uint32_t HashOf(const char* text, uint32_t size) {
-  uint32_t hash = 2166136261U;
-  for (uint32_t i = 0; i < size; ++i) hash = (hash ^ static_cast<uint8_t>(text[i])) * 16777619U;
-  return hash;
-}
-
 }  // namespace
 
 bool Names::Reserve(size_t text_size) {
-  size_t places = kFewest;
-  while (places < text_size / 32) places *= 2;
-  if (places > UINT32_MAX || !names_.Reserve(places / 2) || !places_.Reserve(places)) return false;
-  places_.AddRoom(places);
-  mask_ = static_cast<uint32_t>(places - 1);
-  for (const Known& known : kKnown) {
-    const uint32_t number = Of(known.text, static_cast<uint32_t>(strlen(known.text)));
-    names_[number].word = known.word;
-  }
+  if (!Interned::Reserve(text_size)) return false;
+  for (const Known& known : kKnown)
+    (*this)[Of(known.text, static_cast<uint32_t>(strlen(known.text)))].word = known.word;
   return true;
-}
-
-uint32_t Names::Of(const char* text, uint32_t size) {
-  const uint32_t hash = HashOf(text, size);
-  uint32_t place = hash & mask_;
-  for (; places_[place] != 0; place = (place + 1) & mask_) {
-    const Name& name = names_[places_[place] - 1];
-    if (name.hash == hash && name.size == size && memcmp(name.text, text, size) == 0)
-      return places_[place] - 1;
-  }
-  Name* name = names_.AddRoom(1);
-  if (name == nullptr) {
-    full_ = true;
-    return 0;
-  }
-  name->text = text;
-  name->size = size;
-  name->hash = hash;
-  places_[place] = static_cast<uint32_t>(names_.size());
-  return places_[place] - 1;
 }
 
 }  // namespace kiln::trim

@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-#include "cpp/stretch.h"
+#include "cpp/interned.h"
 
 namespace kiln::trim {
 
@@ -49,25 +49,11 @@ struct Name {
   uint64_t digest[kSpaces];        ///< Of all that headers declare by it.
 };
 
-/// Each identifier once, by number.
-class Names {
+/// Each identifier once, by number; the words of C are there from the beginning.
+class Names : public cpp::Interned<Name> {
  public:
   /// For as many as a text of that size has: one in 64 bytes. False when there is no memory.
   bool Reserve(size_t text_size);
-  /// The number of this one, new or known. `text` must outlive it.
-  uint32_t Of(const char* text, uint32_t size);
-  /// True when there were more than that; their numbers are wrong.
-  bool full() const { return full_; }
-
-  size_t size() const { return names_.size(); }
-  Name& operator[](uint32_t number) { return names_[number]; }
-  const Name& operator[](uint32_t number) const { return names_[number]; }
-
- private:
-  cpp::Stretch<Name> names_;
-  cpp::Stretch<uint32_t> places_;  ///< Open addressing; one more than the number, 0 is free.
-  uint32_t mask_ = 0;
-  bool full_ = false;
 };
 
 }  // namespace kiln::trim

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "trim/digest.h"
+#include "cpp/bytes.h"
 
 namespace kiln::trim {
 namespace {
@@ -30,7 +30,7 @@ void GatherDigests(Unit& unit, const uint64_t* digests) {
 /// Gives each declaration of a header the digest of itself and of what it needs.
 void SpreadDigests(Unit& unit, uint64_t seed, uint64_t* digests) {
   const size_t count = unit.declarations.size();
-  for (size_t i = 0; i < count; ++i) digests[i] = Mixed(unit.declarations[i].digest + seed);
+  for (size_t i = 0; i < count; ++i) digests[i] = cpp::Mixed(unit.declarations[i].digest + seed);
   for (int depth = 0; depth < kDepth; ++depth) {
     GatherDigests(unit, digests);
     for (size_t i = 0; i < count; ++i) {
@@ -42,9 +42,9 @@ void SpreadDigests(Unit& unit, uint64_t seed, uint64_t* digests) {
         const Name& name = unit.names[mention.name];
         // What only comes later is another thing: mostly a mistake.
         const bool is_late = name.digest[mention.space] != 0 && name.first[mention.space] > i;
-        sum += is_late ? Mixed(name.digest[mention.space]) : name.digest[mention.space];
+        sum += is_late ? cpp::Mixed(name.digest[mention.space]) : name.digest[mention.space];
       }
-      digests[i] = Mixed(Mixed(declaration.digest + seed) + sum);
+      digests[i] = cpp::Mixed(cpp::Mixed(declaration.digest + seed) + sum);
     }
   }
 }
