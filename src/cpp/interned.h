@@ -50,7 +50,7 @@ class Interned {
   const T& operator[](size_t number) const { return values_[number]; }
 
  private:
-  static constexpr size_t kFewest = 8192;
+  static constexpr size_t kFewest = 4096;
 
   Stretch<T> values_;
   Stretch<uint32_t> places_;  ///< Open addressing; one more than the number, 0 is free.
