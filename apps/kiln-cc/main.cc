@@ -11,6 +11,9 @@
 // compiled. When the compiler had anything to say of either, or failed, the file is compiled as it was asked
 // for.
 //
+// With CCACHE_PREFIX that names it, ccache calls it where it calls the compiler; it does nothing before
+// ccache then.
+//
 // With KILN_CHECK_EXPORTS in the environment it also looks for local symbols that are exported (exports.h),
 // which kiln has then taken out of Kbuild's rules.
 //
@@ -25,8 +28,8 @@
 #include <unistd.h>
 
 #include "cc/call.h"
-#include "cc/exports.h"
 #include "cc/compiler.h"
+#include "cc/exports.h"
 #include "cc/two_steps.h"
 
 namespace kiln::cc {
@@ -45,6 +48,16 @@ bool CompiledQuickly(int count, char** words) {
   const int status = Run(quick, said.file(), said.file());
   free(quick);
   return said.IsWell(status);
+}
+
+/// True for ccache that calls the compiler through us: what there is to do is done then, and only for what it
+/// has not kept.
+bool ComesBack(const char* program) {
+  const auto is = [](const char* path, const char* name) {
+    const char* last = path == nullptr ? nullptr : strrchr(path, '/');
+    return path != nullptr && strcmp(last == nullptr ? path : last + 1, name) == 0;
+  };
+  return is(program, "ccache") && is(getenv("CCACHE_PREFIX"), "kiln-cc");
 }
 
 /// True when the file was compiled and there was nothing to say.
@@ -89,12 +102,22 @@ int CheckExports(const char* object) {
   return kNotStarted;
 }
 
+/// ccache puts an option behind the file, which is looked for at the end.
+void PutFileLast(int count, char** words) {
+  constexpr char kColor[] = "-fdiagnostics-color";
+  if (count < 3 || strncmp(words[count - 1], kColor, sizeof kColor - 1) != 0) return;
+  char* option = words[count - 1];
+  words[count - 1] = words[count - 2];
+  words[count - 2] = option;
+}
+
 int Main(int count, char** words) {
   if (count < 1) return Fail("usage", "kiln-cc COMPILER [ARGUMENT...]");
+  PutFileLast(count, words);
   const Call call = CallOf(count, words);
   const char* object = ObjectOf(count, words);
   const bool checks = call != Call::kOther && object != nullptr && getenv("KILN_CHECK_EXPORTS") != nullptr;
-  const bool done = call == Call::kCompiles && Compiled(count, words);
+  const bool done = call == Call::kCompiles && !ComesBack(words[0]) && Compiled(count, words);
   if (!checks) return done ? 0 : Become(words);
   if (!done) {
     const int code = Pass(Run(words, -1, -1));

@@ -153,6 +153,9 @@ std::vector<std::string> MakeEnvironment(const MakeSetup& setup, const config::E
   // The compiler itself says what it read, so that ccache does not run the preprocessor first.
   const auto set = [&](std::string_view name) { return config::FindNonEmpty(environment, name).has_value(); };
   if (setup.ccache && !set("CCACHE_DEPEND") && !set("CCACHE_NODEPEND")) lines.emplace_back("CCACHE_DEPEND=1");
+  // It calls the compiler as kiln does, for what it has not kept.
+  if (setup.ccache && !setup.quick_cc.empty() && !set("CCACHE_PREFIX"))
+    lines.push_back(fmt::format("CCACHE_PREFIX={}/{}", setup.quick_cc, kQuickCc));
   if (setup.jobserver) lines.push_back("MAKEFLAGS= -j " + setup.jobserver->Flag());
   return lines;
 }

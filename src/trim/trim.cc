@@ -163,8 +163,8 @@ bool Trim(const char* text, size_t size, uint64_t seed, const Known& known, Trim
   cpp::Stretch<uint64_t> digests;
   if (!ReadDeclarations(text, size, unit)) return false;
   const size_t count = unit.declarations.size();
-  // What is left out makes room for the markers that this takes; if not, it was not worth it.
-  if (!digests.Reserve(count) || !trimmed.checked.Reserve(count) || !trimmed.text.Reserve(size + 64))
+  // Where nothing is known the markers are more than they were.
+  if (!digests.Reserve(count) || !trimmed.checked.Reserve(count) || !trimmed.text.Reserve(MostTrimmed(size)))
     return false;
   digests.AddRoom(count);
   SpreadDigests(unit, seed, digests.begin());

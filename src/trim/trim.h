@@ -15,6 +15,9 @@ struct Trimmed {
   cpp::Stretch<uint64_t> checked;  ///< Digests of what it holds of headers: known, once the compiler took it.
 };
 
+/// What comes out of a text has no more bytes than this.
+inline size_t MostTrimmed(size_t size) { return 2 * size + 65536; }
+
 /// Pure, but for looking at `known`. Leaves out of a preprocessed file of C what its headers declare and
 /// nothing in it needs, so that the compiler reads a sixth of it and makes the same of it. What is left
 /// stands on the line, and for its first word in the column, where it stood.
