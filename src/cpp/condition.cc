@@ -33,6 +33,12 @@ int DigitOf(char c) {
 
 }  // namespace
 
+// gcc tells of a negative value that meets an unsigned one.
+bool Preprocessor::ChangesSign(const Value& one, const Value& other) {
+  if (one.is_unsigned == other.is_unsigned) return false;
+  return static_cast<int64_t>(one.is_unsigned ? other.number : one.number) < 0;
+}
+
 /// Whether the condition of an #if holds; the whole line is read.
 bool Preprocessor::Evaluate() {
   Next();
@@ -57,6 +63,7 @@ Preprocessor::Value Preprocessor::Ternary(bool skipped) {
   const Value no = Ternary(skipped || condition.number != 0);
   Value value = condition.number != 0 ? yes : no;
   value.is_unsigned = yes.is_unsigned || no.is_unsigned;
+  if (ChangesSign(yes, no)) Fail();
   return value;
 }
 
@@ -74,6 +81,7 @@ Preprocessor::Value Preprocessor::Binary(int level, bool skipped) {
     const auto sa = static_cast<int64_t>(a);
     const auto sb = static_cast<int64_t>(b);
     const char c = by.text[0];
+    if (level >= 3 && level != 6 && level != 8 && ChangesSign(left, right)) Fail();
     if (level >= 3 && level != 6 && level != 7 && level != 8) left.is_unsigned = is_unsigned;
     switch (level) {
       case 1:

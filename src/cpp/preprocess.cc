@@ -13,9 +13,19 @@ struct Word {
 };
 
 constexpr Word kDirectives[] = {
-    {"define", kDefine}, {"undef", kUndef}, {"include", kInclude}, {"include_next", kIncludeNext},
-    {"if", kIf},         {"ifdef", kIfdef}, {"ifndef", kIfndef},   {"elif", kElif},
-    {"else", kElse},     {"endif", kEndif}, {"pragma", kPragma},
+    {"define", kDefine},
+    {"undef", kUndef},
+    {"include", kInclude},
+    {"include_next", kIncludeNext},
+    {"if", kIf},
+    {"ifdef", kIfdef},
+    {"ifndef", kIfndef},
+    {"elif", kElif},
+    {"else", kElse},
+    {"endif", kEndif},
+    {"pragma", kPragma},
+    {"elifdef", kElifOfName},
+    {"elifndef", kElifOfName},
 };
 
 constexpr Word kBuiltins[] = {
@@ -121,7 +131,7 @@ void Preprocessor::MoveTo(uint32_t line, uint32_t column, bool begins) {
 }
 
 // _Pragma("…") is a line of its own (C11 6.10.9).
-void Preprocessor::WritePragma() {
+void Preprocessor::WritePragma(uint32_t line) {
   Token token{};
   const auto next = [&] {
     do Get(token);
@@ -131,7 +141,13 @@ void Preprocessor::WritePragma() {
   if (!token.Is('(')) return Fail();
   next();
   if (token.kind != Kind::kQuoted || token.text[0] != '"') return Fail();
-  if (out_in_line_) Write("\n", 1);
+  const uint32_t at = contexts_.empty() ? line : invocation_line_;
+  if (out_in_line_) {
+    Write("\n", 1);
+    out_in_line_ = false;
+    ++out_line_;
+  }
+  MoveTo(at, 0, false);
   Write("#pragma ", 8);
   constexpr const char* kChange[] = {"push_macro", "pop_macro", "poison", "system_header",
                                      "dependency", "warning",   "error"};
@@ -182,7 +198,7 @@ bool Preprocessor::WriteAll() {
     }
     top_guard_.See(token);
     if (token.kind == Kind::kName && token.size == 7 && memcmp(token.text, "_Pragma", 7) == 0) {
-      WritePragma();
+      WritePragma(token.line);
       after_word = pads = false;
       continue;
     }
