@@ -264,6 +264,8 @@ void Preprocessor::Pragma(const Token& hash) {
       return token.size == strlen(word) && memcmp(token.text, word, token.size) == 0;
     };
     if (is_first && is("once")) {
+      // gcc warns of it there.
+      if (open_.size() == 1) Fail();
       f.source->is_once = true;
       return EndLine();
     }

@@ -235,6 +235,7 @@ void Preprocessor::LexLine(Token& token) {
   Open& f = file();
   if (!SkipWhite(token)) return Fail();
   token.line = f.line;
+  token.column = static_cast<uint32_t>(f.at - f.line_start);
   const char c = *f.at;
   if (c == '\n' || c == '\0') {
     token.kind = Kind::kEnd;
@@ -288,13 +289,10 @@ void Preprocessor::Lex(Token& token) {
       token.flags = kLineBegins;
       continue;
     }
-    if ((token.flags & kLineBegins) != 0) {
-      token.column = static_cast<uint32_t>(f.at - token.size - f.line_start);
-      if (IsDirective(token)) {
-        RunDirective(token);
-        token = Token{};
-        continue;
-      }
+    if (IsDirective(token)) {
+      RunDirective(token);
+      token = Token{};
+      continue;
     }
     if (!in_directive_) {
       f.has_text = f.has_text || f.guard == nullptr;

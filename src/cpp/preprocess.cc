@@ -150,9 +150,13 @@ void Preprocessor::WritePragma(uint32_t line) {
   MoveTo(at, 0, false);
   Write("#pragma ", 8);
   constexpr const char* kChange[] = {"push_macro", "pop_macro", "poison", "system_header",
-                                     "dependency", "warning",   "error"};
+                                     "dependency", "warning",   "error",  "once"};
+  bool in_string = false;
   for (uint32_t i = 1; i + 1 < token.size; ++i) {
     if (token.text[i] == '\\') ++i;
+    // Quotes are read again there; gcc tells of one without an end.
+    if (token.text[i] == '"') in_string = !in_string;
+    if (token.text[i] == '\'' || token.text[i] == '\\') Fail();
     Write(token.text + i, 1);
     for (const char* word : kChange) {
       const size_t size = strlen(word);
@@ -161,6 +165,7 @@ void Preprocessor::WritePragma(uint32_t line) {
         Fail();
     }
   }
+  if (in_string) Fail();
   Write("\n", 1);
   next();
   if (!token.Is(')')) return Fail();

@@ -175,6 +175,8 @@ class Preprocessor {
   static bool ChangesSign(const Value& one, const Value& other);
   Value Ternary(bool skipped);
   Value Binary(int level, bool skipped);
+  Value Combined(const Token& by, int level, const Value& left, const Value& right);
+  Value Calculated(const Token& by, int level, const Value& left, const Value& right, bool skips);
   Value Unary(bool skipped);
   Value Number(const Token& token);
   Value Character(const Token& token);
