@@ -125,7 +125,8 @@ void PreprocessingWords(int count, const char* const* words, const char** into) 
     else
       *into++ = words[i];
   }
-  *into++ = "-ftrack-macro-expansion=0";
+  // With 0, __LINE__ in the arguments of a macro would be the line of its name.
+  *into++ = "-ftrack-macro-expansion=1";
   *into++ = "-E";
   *into++ = words[count - 1];
   *into = nullptr;
