@@ -76,8 +76,10 @@ bool Preprocessor::SkipComment() {
       f.at += 2;
       return true;
     }
-    // Spliced, both can be what the line before them begins.
-    if ((*f.at == '*' || *f.at == '/') && EndsSplice(f.at + 1)) return false;
+    // The two that end a comment, or begin one, can be on lines that are spliced.
+    if ((*f.at == '*' || *f.at == '/') && EndsSplice(f.at + 1) &&
+        (f.at[3] == '\\' || f.at[3] == (*f.at == '*' ? '/' : '*')))
+      return false;
     if (*f.at == '/' && f.at[1] == '*' && f.at[2] != '/') return false;
     if (*f.at == '\n') {
       ++f.line;

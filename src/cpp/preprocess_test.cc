@@ -193,6 +193,7 @@ TEST_F(PreprocessTest, SplicesAndComments) {
   Same(
       "#define A a \\\n  b \\\n\nA __LINE__\na/**/b a/* \n\n */b/*/ x */c /***/ d\n//\n// /* \nx /* // */ "
       "y\n");
+  Same("/* **a**\\\n * b /\\\n c *\\\n\n*/ d __LINE__\n");
   for (const char* rare :
        {"ab\\\ncd\n", "12\\\n34\n", "+\\\n+\n", ".\\\n5\n", "/\\\n* c */\n", "a /* *\\\n/ b\n",
         "ab\\\n\\\ncd\n", "L\\\n\"x\"\n", "1e\\\n+5\n", ".\\\n..\n", "a\\u00c1\n",
