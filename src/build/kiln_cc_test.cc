@@ -246,7 +246,8 @@ class KilnCcAlone : public KilnCcDeclarations {
         "#pragma once\n#define TWICE(x) ((x) * 2)\nint f(int);\nstatic inline int u(void) { return 1; }\n"));
     ASSERT_TRUE(sys::WriteFileAtomic(PathOf("a.c"),
                                      "#include \"a.h\"\n#if __has_attribute(cold) && __GNUC__ > 3\n"
-                                     "int g(int a) { return f(TWICE(a\n + __LINE__)); }\n#endif\n"));
+                                     "int g(int a) { return f(TWICE(a\n + __LINE__)); }\n#endif\n"
+                                     "#ifdef _STDC_PREDEF_H\nint more;\n#endif\n"));
     const auto alone =
         Program({"gcc", "-O2", "-Wall", "-nostdinc", "-c", "-o", PathOf("alone.o"), PathOf("a.c")});
     ASSERT_TRUE(alone.status.ok()) << alone.errors;

@@ -156,6 +156,8 @@ void AskingWords(int count, const char* const* words, const char* how, const cha
     else if (strcmp(words[i], "-c") != 0)
       *into++ = words[i];
   }
+  // Without it gcc reads a file that defines more.
+  *into++ = "-nostdinc";
   *into++ = "-E";
   *into++ = how;
   *into++ = "-x";

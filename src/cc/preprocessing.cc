@@ -121,6 +121,9 @@ bool ReadPreprocessing(int count, const char* const* words, Preprocessing& prepr
   for (const cpp::Folder& folder : p.folders) {
     const size_t size = strlen(folder.path);
     if (size == 0 || folder.path[size - 1] == '/' || folder.path[0] == '=') return false;
+    // gcc takes a folder of both kinds as one of the system only.
+    for (const cpp::Folder& other : p.folders)
+      if (other.is_system != folder.is_system && strcmp(other.path, folder.path) == 0) return false;
   }
   return !own_folders && !warns_trigraphs;
 }

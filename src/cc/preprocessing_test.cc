@@ -113,6 +113,7 @@ TEST(PreprocessingTest, NotWhereGccWouldDoOrSayMore) {
                              "-Wp,-MMD,a,b"})
     EXPECT_FALSE(IsTaken({option})) << option;
   EXPECT_FALSE(IsTaken({"-D", "A"}));
+  EXPECT_FALSE(IsTaken({"-Ix", "-isystem", "x"}));
   EXPECT_FALSE(IsTaken({"-isystem", "x/"}));
   for (const char* option :
        {"-Wall", "-Werror", "-Wno-unused", "-std=gnu89", "-std=gnu17", "-fno-common", "-m64"})

@@ -364,7 +364,8 @@ const Token* Preprocessor::Stringified(const Argument& argument, bool white) {
     }
     source_is_null = true;
     source_flags = 0;
-    if (token.Is('\\')) Fail();
+    // gcc may have done the pragma before.
+    if (token.Is('\\') || IsWord(token, "_Pragma")) Fail();
     for (uint32_t at = 0; at < token.size; ++at) {
       const char c = token.text[at];
       if (token.kind == Kind::kQuoted && (c == '"' || c == '\\')) text[size++] = '\\';

@@ -109,6 +109,8 @@ Source* Preprocessor::Find(const char* name, size_t size, bool angled, bool next
     const char* path = Joined(in.path, strlen(in.path), name, size);
     if (path == nullptr) return nullptr;
     if (Source* found = Read(path, strlen(path), in.is_system)) {
+      // Perhaps the same folder by another name, which gcc passes over.
+      if (next && found->size == from->size && memcmp(found->bytes, from->bytes, from->size) == 0) Fail();
       *folder = i;
       return found;
     }

@@ -131,7 +131,7 @@ void Preprocessor::MoveTo(uint32_t line, uint32_t column, bool begins) {
 }
 
 // _Pragma("…") is a line of its own (C11 6.10.9).
-void Preprocessor::WritePragma(uint32_t line) {
+void Preprocessor::WritePragma() {
   Token token{};
   const auto next = [&] {
     do Get(token);
@@ -141,34 +141,35 @@ void Preprocessor::WritePragma(uint32_t line) {
   if (!token.Is('(')) return Fail();
   next();
   if (token.kind != Kind::kQuoted || token.text[0] != '"') return Fail();
-  const uint32_t at = contexts_.empty() ? line : invocation_line_;
+  const Token text = token;
+  next();
+  if (!token.Is(')')) return Fail();
+  // gcc says that it is on the line that it reads.
   if (out_in_line_) {
     Write("\n", 1);
     out_in_line_ = false;
     ++out_line_;
   }
-  MoveTo(at, 0, false);
+  MoveTo(file().line, 0, false);
   Write("#pragma ", 8);
   constexpr const char* kChange[] = {"push_macro", "pop_macro", "poison", "system_header",
                                      "dependency", "warning",   "error",  "once"};
   bool in_string = false;
-  for (uint32_t i = 1; i + 1 < token.size; ++i) {
-    if (token.text[i] == '\\') ++i;
+  for (uint32_t i = 1; i + 1 < text.size; ++i) {
+    if (text.text[i] == '\\') ++i;
     // Quotes are read again there; gcc tells of one without an end.
-    if (token.text[i] == '"') in_string = !in_string;
-    if (token.text[i] == '\'' || token.text[i] == '\\') Fail();
-    Write(token.text + i, 1);
+    if (text.text[i] == '"') in_string = !in_string;
+    if (text.text[i] == '\'' || text.text[i] == '\\') Fail();
+    Write(text.text + i, 1);
     for (const char* word : kChange) {
       const size_t size = strlen(word);
-      if (i + size < token.size && memcmp(token.text + i, word, size) == 0 && token.text[i - 1] != 'W' &&
-          token.text[i - 1] != '-')
+      if (i + size < text.size && memcmp(text.text + i, word, size) == 0 && text.text[i - 1] != 'W' &&
+          text.text[i - 1] != '-')
         Fail();
     }
   }
   if (in_string) Fail();
   Write("\n", 1);
-  next();
-  if (!token.Is(')')) return Fail();
   out_in_line_ = false;
   out_source_ = nullptr;
 }
@@ -203,7 +204,7 @@ bool Preprocessor::WriteAll() {
     }
     top_guard_.See(token);
     if (token.kind == Kind::kName && token.size == 7 && memcmp(token.text, "_Pragma", 7) == 0) {
-      WritePragma(token.line);
+      WritePragma();
       after_word = pads = false;
       continue;
     }

@@ -220,8 +220,12 @@ TEST_F(PreprocessTest, Pragmas) {
   Same("a\n#pragma GCC visibility push(hidden)\nb\n  #  pragma pack(1)\nc\n#pragma\n");
   Same(
       "#define D(x) _Pragma(#x)\n#define W D(GCC diagnostic push) x D(GCC diagnostic ignored \"-Wx\")\n"
-      "a _Pragma(\"pack(1)\") b\nW\n_Pragma(\"x \\\"y\\\"\") c\n\nD(a b) e\n\n\nf _Pragma(\"a\") "
+      "a _Pragma(\"pack(1)\") b\nW\n_Pragma(\"x \\\"y\\\"\") c\n\nD(a\nb) e\n\n\nf _Pragma(\"a\") "
       "_Pragma(\"b\") g\n");
+  Same(
+      "#define ID(x) x\n#define DO _Pragma(\"bar\") x\nID(_Pragma(\"a\") b) ID(ID(DO) c)\n_Pragma\n(\"baz\") "
+      "y\n");
+  Left("#define S(x) #x\n#define XS(x) S(x)\nXS(_Pragma(\"a\") b)\n");
   Left("#define A 1\n#pragma pack(A)\n");
   Refused("_Pragma(\"x \\\"\")\n", "missing terminating");
   Left("#pragma push_macro(\"A\")\n");

@@ -194,7 +194,7 @@ class Preprocessor {
   bool Prepare();
   bool WriteAll();
   void WriteToken(const Token& token, bool blank);
-  void WritePragma(uint32_t line);
+  void WritePragma();
   void MoveTo(uint32_t line, uint32_t column, bool begins);
   void WriteMarker(uint32_t line, const Source* source);
   void Write(const char* text, size_t size);

@@ -47,7 +47,7 @@ class BesideGcc : public testing::Test {
     folder_ = pattern;
     for (const char* name : {"inc", "sys"}) std::filesystem::create_directory(folder_ + "/" + name);
     Write("empty.c", "");
-    if (Gcc({"-dM", "-E", folder_ + "/empty.c"}) != 0) GTEST_SKIP() << "there is no gcc";
+    if (Gcc({"-nostdinc", "-dM", "-E", folder_ + "/empty.c"}) != 0) GTEST_SKIP() << "there is no gcc";
     predefined_ = Read("out");
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
