@@ -295,6 +295,8 @@ bool Preprocessor::Enter(Source* source, int folder) {
   open.is_fresh = true;
   open.conditions = conditions_.size();
   source->folder = folder;
+  // Read again, it is at its first line again.
+  if (source == out_source_) out_source_ = nullptr;
   return open_.Add(open);
 }
 
@@ -304,7 +306,9 @@ bool Preprocessor::Leave() {
   if (conditions_.size() != f.conditions) return Fail(), false;
   if (f.guard != nullptr && f.may_have_guard && f.guard_is_closed) f.source->guard = f.guard;
   if (open_.size() == 1) return false;
+  const Source* left = f.source;
   open_.RemoveLast();
+  if (left == file().source) out_source_ = nullptr;
   return EnterNextInclude();
 }
 

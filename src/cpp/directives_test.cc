@@ -208,6 +208,14 @@ TEST_F(IncludesTest, WhereFilesAreFound) {
   Same("#include \"" + folder_ + "/inc/d/c.h\"\n# include/**/<c.h> // c\n\n\n\n\n\n\n\n\n\n\n\n__LINE__\n");
 }
 
+// As the kernel's tracepoints do.
+TEST_F(IncludesTest, AFileThatIncludesItself) {
+  Write("inc/t.h",
+        "#ifndef AGAIN\n#define AGAIN\n#define M(x) x;\nM(a)\n\n\nM(b)\n\n\n#include <t.h>\nM(c)\n"
+        "#define M2(x) x; __LINE__\n#include <t.h>\n#else\nM(d)\n#ifdef M2\nM2(e)\n#endif\n#endif\n");
+  Same("#include <t.h>\n#include <t.h>\nM(f)\n");
+}
+
 TEST_F(IncludesTest, Computed) {
   Write("inc/c.h", "c\n");
   Write("inc/1-x.h", "one\n");
