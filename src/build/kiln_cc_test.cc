@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -231,6 +233,105 @@ TEST_F(KilnCcDeclarations, ExportsAreLookedForToo) {
   EXPECT_EQ(said.status.code, 1);
   EXPECT_THAT(said.errors, HasSubstr("local symbol mine was exported"));
   EXPECT_THAT(Steps(), ElementsAre("preprocesses", "compiles the rest"));
+}
+
+// A call that is preprocessed here.
+class KilnCcAlone : public KilnCcDeclarations {
+ protected:
+  void SetUp() override {
+    KilnCcDeclarations::SetUp();
+    if (IsSkipped()) return;
+    ASSERT_TRUE(sys::WriteFileAtomic(
+        PathOf("a.h"),
+        "#pragma once\n#define TWICE(x) ((x) * 2)\nint f(int);\nstatic inline int u(void) { return 1; }\n"));
+    ASSERT_TRUE(sys::WriteFileAtomic(PathOf("a.c"),
+                                     "#include \"a.h\"\n#if __has_attribute(cold) && __GNUC__ > 3\n"
+                                     "int g(int a) { return f(TWICE(a\n + __LINE__)); }\n#endif\n"
+                                     "#ifdef _STDC_PREDEF_H\nint more;\n#endif\n"));
+    const auto alone =
+        Program({"gcc", "-O2", "-Wall", "-nostdinc", "-c", "-o", PathOf("alone.o"), PathOf("a.c")});
+    ASSERT_TRUE(alone.status.ok()) << alone.errors;
+  }
+
+  static sys::Captured Program(const std::vector<std::string>& argv) {
+    auto said = sys::SystemSpawner().Run(
+        {.argv = argv, .environment = std::vector<std::string>{"PATH=/usr/bin:/bin"}});
+    return said ? *said : sys::Captured();
+  }
+
+  // The steps it took; what comes out is as gcc makes it.
+  std::vector<std::string> Compile() {
+    (void)sys::WriteFileAtomic(PathOf("calls"), "");
+    (void)unlink(PathOf("out.o").c_str());
+    (void)unlink(PathOf("d").c_str());
+    const auto said = Trimmed({"-nostdinc", "-Wno-trigraphs", "-Wp,-MMD," + PathOf("d")});
+    EXPECT_EQ(said.errors, "");
+    EXPECT_EQ(said.status.code, 0);
+    EXPECT_TRUE(sys::ReadFile(PathOf("out.o"), 65536).value_or("none") ==
+                sys::ReadFile(PathOf("alone.o"), 65536).value_or("nothing"));
+    const std::string read = sys::ReadFile(PathOf("d"), 65536).value_or("");
+    EXPECT_THAT(read, HasSubstr(PathOf("a.h")));
+    EXPECT_THAT(read, HasSubstr(".o: "));
+    return Steps();
+  }
+
+  // What gcc defines is kept in it.
+  std::string Predefined() const {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+      if (const std::string name = entry.path().filename(); name.starts_with("known-")) return name;
+    return "none";
+  }
+  std::string PredefinedText() const { return sys::ReadFile(PathOf(Predefined()), 1 << 20).value_or(""); }
+};
+
+TEST_F(KilnCcAlone, OneCallOnceItIsKnownWhatGccDefines) {
+  EXPECT_THAT(Compile(), ElementsAre("preprocesses", "preprocesses", "compiles the rest"));
+  const std::string text = PredefinedText();
+  for (int i = 0; i < 2; ++i) EXPECT_THAT(Compile(), ElementsAre("compiles the rest"));
+  EXPECT_EQ(PredefinedText(), text);
+}
+
+TEST_F(KilnCcAlone, WhatIsKnownOfGccIsWholeOrAskedAgain) {
+  Compile();
+  const std::string whole = PredefinedText();
+  const size_t end = whole.find("\n?") + 1;
+  ASSERT_NE(end, 0U);
+  const size_t gnuc = whole.find("__GNUC__ ");
+  ASSERT_NE(gnuc, std::string::npos);
+  std::string changed = whole;
+  changed[gnuc + 9] = '2';
+  std::string with_nul = whole;
+  with_nul[5] = '\0';
+  for (const std::string& broken :
+       {std::string(), std::string("garbage"), std::string("\n?"), whole.substr(0, end / 2),
+        whole.substr(0, end), whole.substr(0, end + 5), whole.substr(100), changed, with_nul,
+        whole.substr(0, whole.rfind('\n', end - 2) + 1) + whole.substr(end)}) {
+    ASSERT_TRUE(sys::WriteFileAtomic(PathOf(Predefined()), broken));
+    EXPECT_THAT(Compile(), ElementsAre("preprocesses", "preprocesses", "compiles the rest")) << broken.size();
+    EXPECT_EQ(PredefinedText(), whole);
+  }
+}
+
+TEST_F(KilnCcAlone, AnAnswerThatIsCutIsAskedForAgain) {
+  Compile();
+  const std::string whole = PredefinedText();
+  const size_t answers = whole.find("\n?1 ") + 1;
+  ASSERT_NE(answers, 0U);
+  for (const std::string& broken :
+       {whole.substr(0, answers), whole.substr(0, answers + 9), whole.substr(0, whole.size() - 1),
+        whole.substr(0, answers) + "?x __has_attribute(cold)\n", whole.substr(0, answers) + "garbage\n"}) {
+    ASSERT_TRUE(sys::WriteFileAtomic(PathOf(Predefined()), broken));
+    EXPECT_THAT(Compile(), ElementsAre("preprocesses", "compiles the rest")) << broken.size();
+  }
+}
+
+TEST_F(KilnCcAlone, SlowerWhereNothingCanBeKept) {
+  Compile();
+  const std::string name = Predefined();
+  ASSERT_EQ(unlink(PathOf(name).c_str()), 0);
+  // No file can take that name.
+  ASSERT_TRUE(sys::MakeDirectories(PathOf(name)));
+  EXPECT_THAT(Compile(), ElementsAre("preprocesses", "preprocesses", "compiles the rest"));
 }
 
 }  // namespace

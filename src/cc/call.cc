@@ -125,7 +125,8 @@ void PreprocessingWords(int count, const char* const* words, const char** into) 
     else
       *into++ = words[i];
   }
-  *into++ = "-ftrack-macro-expansion=0";
+  // With 0, __LINE__ in the arguments of a macro would be the line of its name.
+  *into++ = "-ftrack-macro-expansion=1";
   *into++ = "-E";
   *into++ = words[count - 1];
   *into = nullptr;
@@ -155,6 +156,8 @@ void AskingWords(int count, const char* const* words, const char* how, const cha
     else if (strcmp(words[i], "-c") != 0)
       *into++ = words[i];
   }
+  // Without it gcc reads a file that defines more.
+  *into++ = "-nostdinc";
   *into++ = "-E";
   *into++ = how;
   *into++ = "-x";

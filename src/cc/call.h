@@ -29,7 +29,7 @@ bool CanBeTwoSteps(int count, const char* const* words);
 inline constexpr int kMoreWords = 8;
 void PreprocessingWords(int count, const char* const* words, const char** into);
 void CompilingWords(int count, const char* const* words, const char* text, const char** into);
-/// The same, to ask what the options come to: "-E", one more word, and a file of C.
+/// The same, to ask what the options come to: "-nostdinc", "-E", one more word, and a file of C.
 void AskingWords(int count, const char* const* words, const char* how, const char* file, const char** into);
 /// Pure. A digest of the words that the second step's messages depend on.
 uint64_t DigestOfCompiling(int count, const char* const* words);

@@ -100,7 +100,7 @@ TEST(TwoStepsTest, EachHasTheWordsThatItNeeds) {
   EXPECT_EQ(Step(words, true),
             (std::vector<std::string>{"gcc", "-Wp,-MMD,d", "-I", "i", "-Ij", "-include", "k.h", "-DA=1", "-U",
                                       "B", "-nostdinc", "-O2", "-Wall", "--param", "a=b",
-                                      "-ftrack-macro-expansion=0", "-E", "a.c"}));
+                                      "-ftrack-macro-expansion=1", "-E", "a.c"}));
   EXPECT_EQ(Step(words, false), (std::vector<std::string>{"gcc", "-O2", "-Wall", "--param", "a=b", "-c", "-o",
                                                           "a.o", "-x", "cpp-output", "text"}));
 }

@@ -16,6 +16,13 @@ namespace {
 constexpr off_t kMost = 4 << 20;
 constexpr unsigned kPrivate = 0600;
 
+// What stands behind the lines, to tell that they are whole: of what length they are, and a digest of them.
+int EndOf(const char* text, size_t size, char (&line)[64]) {
+  uint64_t digest = 14695981039346656037U;  // FNV-1a.
+  for (size_t i = 0; i < size; ++i) digest = (digest ^ static_cast<uint8_t>(text[i])) * 1099511628211U;
+  return snprintf(line, sizeof line, "?. %zu %016llx\n", size, static_cast<unsigned long long>(digest));
+}
+
 bool WriteAll(int file, const char* bytes, size_t size) {
   while (size > 0) {
     const ssize_t written = write(file, bytes, size);
@@ -34,6 +41,9 @@ Predefined::~Predefined() {
 }
 
 bool Predefined::Read(const char* path) {
+  free(text_);
+  text_ = nullptr;
+  size_ = 0;
   const int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   struct stat what{};
   if (file < 0) return false;
@@ -48,9 +58,13 @@ bool Predefined::Read(const char* path) {
   close(file);
   if (!is_right) return false;
   text_[size_] = '\0';
-  const char* answers = strstr(text_, "\n?");
-  defines_ = answers == nullptr ? size_ : static_cast<size_t>(answers + 1 - text_);
-  return defines_ > 0;
+  const char* end = strstr(text_, "\n?");
+  if (end == nullptr) return false;
+  defines_ = static_cast<size_t>(end + 1 - text_);
+  char line[64];
+  const auto length = static_cast<size_t>(EndOf(text_, defines_, line));
+  answers_ = defines_ + length;
+  return answers_ <= size_ && memcmp(text_ + defines_, line, length) == 0;
 }
 
 // Written beside and then named, so that nobody reads half of it.
@@ -65,12 +79,14 @@ bool Predefined::Ask(const char* path) {
   free(step);
   const char* text = is_well ? out.Map() : nullptr;
   if (text == nullptr) return false;
+  char line[64];
+  const auto length = static_cast<size_t>(EndOf(text, out.size(), line));
   const size_t size = strlen(path) + 32;
   char* beside = static_cast<char*>(malloc(size));
   if (beside == nullptr) return false;
   snprintf(beside, size, "%s.%d", path, static_cast<int>(getpid()));
   const int file = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kPrivate);
-  bool is_there = file >= 0 && WriteAll(file, text, out.size());
+  bool is_there = file >= 0 && WriteAll(file, text, out.size()) && WriteAll(file, line, length);
   if (file >= 0) is_there = close(file) == 0 && is_there;
   is_there = is_there && rename(beside, path) == 0;
   if (!is_there) unlink(beside);
@@ -83,15 +99,16 @@ bool Predefined::Load() {
   path_ = static_cast<char*>(malloc(size));
   if (path_ == nullptr) return false;
   snprintf(path_, size, "%s-%016llx", place_, static_cast<unsigned long long>(options_));
-  return Read(path_) || (text_ == nullptr && Ask(path_) && Read(path_));
+  return Read(path_) || (Ask(path_) && Read(path_));
 }
 
 int Predefined::Answer(const char* question) {
   const size_t length = strlen(question);
-  for (const char* line = text_ + defines_; line != nullptr && *line == '?';) {
+  for (const char* line = text_ + answers_; *line == '?';) {
     const char* end = strchr(line, '\n');
     if (end == nullptr) break;
-    if (static_cast<size_t>(end - line) == length + 3 && memcmp(line + 3, question, length) == 0)
+    if (static_cast<size_t>(end - line) == length + 3 && (line[1] == '0' || line[1] == '1') &&
+        line[2] == ' ' && memcmp(line + 3, question, length) == 0)
       return line[1] == '1' ? 1 : 0;
     line = end + 1;
   }

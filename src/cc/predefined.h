@@ -34,9 +34,11 @@ class Predefined {
   uint64_t options_;
   const char* place_;
   char* path_ = nullptr;
-  char* text_ = nullptr;  ///< The file: the lines, and behind them answers, as "?1 QUESTION".
+  char* text_ =
+      nullptr;  ///< The file: the lines, one that tells that they are whole, and answers, as "?1 QUESTION".
   size_t size_ = 0;
   size_t defines_ = 0;
+  size_t answers_ = 0;  ///< Where they begin.
 };
 
 }  // namespace kiln::cc

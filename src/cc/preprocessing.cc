@@ -19,8 +19,6 @@ constexpr const char* kUnknown[] = {"-Wextra",
                                     "-Wunused-macros",
                                     "-Wtraditional",
                                     "-trigraphs",
-                                    "-std=c",
-                                    "-std=iso",
                                     "-ansi",
                                     "-undef",
                                     "-I-",
@@ -59,6 +57,15 @@ constexpr const char* kUnknown[] = {"-Wextra",
                                     "-fno-show-column",
                                     "-fmodules"};
 
+// What a later C reads otherwise ('1'000', #elifdef) is not known.
+bool IsKnownStandard(const char* word) {
+  constexpr const char* kKnown[] = {"-std=gnu89", "-std=gnu90", "-std=gnu99",
+                                    "-std=gnu11", "-std=gnu17", "-std=gnu18"};
+  for (const char* known : kKnown)
+    if (strcmp(word, known) == 0) return true;
+  return false;
+}
+
 }  // namespace
 
 bool ReadPreprocessing(int count, const char* const* words, Preprocessing& preprocessing) {
@@ -69,7 +76,6 @@ bool ReadPreprocessing(int count, const char* const* words, Preprocessing& prepr
     return false;
   bool own_folders = true;
   bool warns_trigraphs = true;
-  bool warns_comments = true;
   for (int i = 1; i < count - 1; ++i) {
     const char* word = words[i];
     const char* value = i + 1 < count - 1 ? words[i + 1] : nullptr;
@@ -92,9 +98,9 @@ bool ReadPreprocessing(int count, const char* const* words, Preprocessing& prepr
         p.folders.Add({value, false});
     } else if (Begins(word, "-isystem")) {
       return false;
-    } else if (strcmp(word, "-D") == 0 || strcmp(word, "-U") == 0) {
+    } else if (strcmp(word, "-D") == 0 || strcmp(word, "-U") == 0 || strcmp(word, "-W") == 0) {
       return false;
-    } else if (strcmp(word, "-W") == 0) {
+    } else if (Begins(word, "-std=") && !IsKnownStandard(word)) {
       return false;
     } else if (Begins(word, "-fmacro-prefix-map=")) {
       p.prefix_maps.Add(word + strlen("-fmacro-prefix-map="));
@@ -115,8 +121,10 @@ bool ReadPreprocessing(int count, const char* const* words, Preprocessing& prepr
   for (const cpp::Folder& folder : p.folders) {
     const size_t size = strlen(folder.path);
     if (size == 0 || folder.path[size - 1] == '/' || folder.path[0] == '=') return false;
+    // gcc takes a folder of both kinds as one of the system only.
+    for (const cpp::Folder& other : p.folders)
+      if (other.is_system != folder.is_system && strcmp(other.path, folder.path) == 0) return false;
   }
-  (void)warns_comments;
   return !own_folders && !warns_trigraphs;
 }
 

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "cc/call.h"
-#include "cc/preprocessing.h"
 #include "cc/compiler.h"
-#include "cpp/preprocess.h"
 #include "cc/predefined.h"
+#include "cc/preprocessing.h"
+#include "cpp/preprocess.h"
 #include "trim/trim.h"
 
 namespace kiln::cc {

@@ -22,6 +22,7 @@ int LevelOf(const Token& token) {
   return 0;
 }
 
+constexpr int kAdds = 9;
 constexpr int kTightest = 10;
 
 int DigitOf(char c) {
@@ -32,6 +33,12 @@ int DigitOf(char c) {
 }
 
 }  // namespace
+
+// gcc tells of a negative value that meets an unsigned one.
+bool Preprocessor::ChangesSign(const Value& one, const Value& other) {
+  if (one.is_unsigned == other.is_unsigned) return false;
+  return static_cast<int64_t>(one.is_unsigned ? other.number : one.number) < 0;
+}
 
 /// Whether the condition of an #if holds; the whole line is read.
 bool Preprocessor::Evaluate() {
@@ -57,6 +64,7 @@ Preprocessor::Value Preprocessor::Ternary(bool skipped) {
   const Value no = Ternary(skipped || condition.number != 0);
   Value value = condition.number != 0 ? yes : no;
   value.is_unsigned = yes.is_unsigned || no.is_unsigned;
+  if (ChangesSign(yes, no)) Fail();
   return value;
 }
 
@@ -68,74 +76,75 @@ Preprocessor::Value Preprocessor::Binary(int level, bool skipped) {
     Next();
     const bool skips = skipped || (level == 1 && left.number != 0) || (level == 2 && left.number == 0);
     const Value right = Binary(level + 1, skips);
-    const bool is_unsigned = left.is_unsigned || right.is_unsigned;
-    const uint64_t a = left.number;
-    const uint64_t b = right.number;
-    const auto sa = static_cast<int64_t>(a);
-    const auto sb = static_cast<int64_t>(b);
-    const char c = by.text[0];
-    if (level >= 3 && level != 6 && level != 7 && level != 8) left.is_unsigned = is_unsigned;
-    switch (level) {
-      case 1:
-        left = {a != 0 || b != 0 ? 1U : 0U, false};
-        break;
-      case 2:
-        left = {a != 0 && b != 0 ? 1U : 0U, false};
-        break;
-      case 3:
-        left.number = a | b;
-        break;
-      case 4:
-        left.number = a ^ b;
-        break;
-      case 5:
-        left.number = a & b;
-        break;
-      case 6:
-        left = {(a == b) == (c == '=') ? 1U : 0U, false};
-        break;
-      case 7: {
-        const bool less = is_unsigned ? a < b : sa < sb;
-        const bool more = is_unsigned ? a > b : sa > sb;
-        const bool holds = by.size == 2 ? (c == '<' ? !more : !less) : (c == '<' ? less : more);
-        left = {holds ? 1U : 0U, false};
-        break;
-      }
-      case 8:
-        if (b > 63) {
-          Fail();
-        } else if (c == '<') {
-          left.number = a << b;
-        } else {
-          left.number = left.is_unsigned ? a >> b : static_cast<uint64_t>(sa >> b);
-        }
-        break;
-      case 9:
-        left.number = c == '+' ? a + b : a - b;
-        // gcc tells of an overflow.
-        if (!is_unsigned && !skips) {
-          int64_t result;
-          if (c == '+' ? __builtin_add_overflow(sa, sb, &result) : __builtin_sub_overflow(sa, sb, &result))
-            Fail();
-        }
-        break;
-      default:
-        if (c == '*') {
-          int64_t result;
-          if (!is_unsigned && __builtin_mul_overflow(sa, sb, &result)) Fail();
-          left.number = a * b;
-        } else if (skips && b == 0) {
-          left.number = 0;
-        } else if (b == 0 || (!is_unsigned && sb == -1)) {
-          Fail();
-        } else if (is_unsigned) {
-          left.number = c == '/' ? a / b : a % b;
-        } else {
-          left.number = static_cast<uint64_t>(c == '/' ? sa / sb : sa % sb);
-        }
-    }
+    left = level < kAdds ? Combined(by, level, left, right) : Calculated(by, level, left, right, skips);
   }
   return left;
+}
+
+// What binds less than "+".
+Preprocessor::Value Preprocessor::Combined(const Token& by, int level, const Value& left,
+                                           const Value& right) {
+  const uint64_t a = left.number;
+  const uint64_t b = right.number;
+  const char c = by.text[0];
+  const bool is_unsigned = left.is_unsigned || right.is_unsigned;
+  if (level >= 3 && level != 6 && level != 8 && ChangesSign(left, right)) Fail();
+  switch (level) {
+    case 1:
+      return {a != 0 || b != 0 ? 1U : 0U, false};
+    case 2:
+      return {a != 0 && b != 0 ? 1U : 0U, false};
+    case 3:
+      return {a | b, is_unsigned};
+    case 4:
+      return {a ^ b, is_unsigned};
+    case 5:
+      return {a & b, is_unsigned};
+    case 6:
+      return {(a == b) == (c == '=') ? 1U : 0U, false};
+    case 7: {
+      const bool less = is_unsigned ? a < b : static_cast<int64_t>(a) < static_cast<int64_t>(b);
+      const bool more = is_unsigned ? a > b : static_cast<int64_t>(a) > static_cast<int64_t>(b);
+      const bool holds = by.size == 2 ? (c == '<' ? !more : !less) : (c == '<' ? less : more);
+      return {holds ? 1U : 0U, false};
+    }
+    default: {
+      if (b > 63) return Fail(), left;
+      const uint64_t back = static_cast<uint64_t>(static_cast<int64_t>(a) >> b);
+      if (c == '>') return {left.is_unsigned ? a >> b : back, left.is_unsigned};
+      // gcc tells of an overflow.
+      const uint64_t shifted = a << b;
+      if (!left.is_unsigned && static_cast<uint64_t>(static_cast<int64_t>(shifted) >> b) != a) Fail();
+      return {shifted, left.is_unsigned};
+    }
+  }
+}
+
+Preprocessor::Value Preprocessor::Calculated(const Token& by, int level, const Value& left,
+                                             const Value& right, bool skips) {
+  const uint64_t a = left.number;
+  const uint64_t b = right.number;
+  const auto sa = static_cast<int64_t>(a);
+  const auto sb = static_cast<int64_t>(b);
+  const char c = by.text[0];
+  const bool is_unsigned = left.is_unsigned || right.is_unsigned;
+  if (ChangesSign(left, right)) Fail();
+  int64_t result = 0;
+  if (level == kAdds) {
+    // gcc tells of an overflow.
+    if (!is_unsigned && !skips &&
+        (c == '+' ? __builtin_add_overflow(sa, sb, &result) : __builtin_sub_overflow(sa, sb, &result)))
+      Fail();
+    return {c == '+' ? a + b : a - b, is_unsigned};
+  }
+  if (c == '*') {
+    if (!is_unsigned && __builtin_mul_overflow(sa, sb, &result)) Fail();
+    return {a * b, is_unsigned};
+  }
+  if (skips && b == 0) return {0, is_unsigned};
+  if (b == 0 || (!is_unsigned && sb == -1)) return Fail(), left;
+  if (is_unsigned) return {c == '/' ? a / b : a % b, true};
+  return {static_cast<uint64_t>(c == '/' ? sa / sb : sa % sb), false};
 }
 
 Preprocessor::Value Preprocessor::Unary(bool skipped) {
@@ -146,7 +155,10 @@ Preprocessor::Value Preprocessor::Unary(bool skipped) {
     Value value = Unary(skipped);
     if (token.Is('!')) return {value.number == 0 ? 1U : 0U, false};
     if (token.Is('~')) value.number = ~value.number;
-    if (token.Is('-')) value.number = 0 - value.number;
+    if (token.Is('-')) {
+      value.number = 0 - value.number;
+      if (!value.is_unsigned && value.number == uint64_t{1} << 63) Fail();
+    }
     return value;
   }
   if (token.Is('(')) {

@@ -165,9 +165,7 @@ bool Preprocessor::DefineText(const char* text, size_t size) {
   if (!open_.Add(open)) return false;
   for (Token token; !failed_;) {
     // Only directives are there.
-    in_arguments_ = 1;
     Lex(token);
-    in_arguments_ = 0;
     if (token.kind == Kind::kEnd) break;
     Fail();
   }

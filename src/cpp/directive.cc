@@ -51,6 +51,9 @@ void Preprocessor::RunDirective(const Token& hash) {
       // "#" alone is one.
       if (name.kind != Kind::kEnd) Fail();
       break;
+    case kElifOfName:
+      Fail();
+      break;
     default:
       Conditional(directive);
   }
@@ -112,6 +115,7 @@ void Preprocessor::Conditional(uint8_t directive) {
 void Preprocessor::Skip() {
   Open& f = file();
   size_t depth = 0;
+  bool in_else[64] = {};
   in_directive_ = true;
   while (!failed_) {
     SkipToLineEnd();
@@ -133,7 +137,8 @@ void Preprocessor::Skip() {
     while (IsOfName(*f.at)) ++f.at;
     const uint8_t directive = NodeOf(begin, static_cast<uint32_t>(f.at - begin))->directive;
     if (directive == kIf || directive == kIfdef || directive == kIfndef) {
-      ++depth;
+      if (++depth == sizeof in_else) return Fail();
+      in_else[depth] = false;
     } else if (directive == kEndif && depth > 0) {
       --depth;
     } else if (directive == kEndif) {
@@ -141,7 +146,13 @@ void Preprocessor::Skip() {
       conditions_.RemoveLast();
       EndLine();
       return;
-    } else if (depth == 0 && (directive == kElse || directive == kElif)) {
+    } else if (directive == kElifOfName) {
+      return Fail();
+    } else if (depth > 0 && (directive == kElse || directive == kElif)) {
+      // gcc tells of one behind #else there, too.
+      if (in_else[depth]) return Fail();
+      in_else[depth] = directive == kElse;
+    } else if (directive == kElse || directive == kElif) {
       Condition& condition = conditions_.back();
       if (condition.in_else) return Fail();
       if (condition.is_guard) f.may_have_guard = false;
@@ -253,6 +264,8 @@ void Preprocessor::Pragma(const Token& hash) {
       return token.size == strlen(word) && memcmp(token.text, word, token.size) == 0;
     };
     if (is_first && is("once")) {
+      // gcc warns of it there.
+      if (open_.size() == 1) Fail();
       f.source->is_once = true;
       return EndLine();
     }
@@ -282,6 +295,8 @@ bool Preprocessor::Enter(Source* source, int folder) {
   open.is_fresh = true;
   open.conditions = conditions_.size();
   source->folder = folder;
+  // Read again, it is at its first line again.
+  if (source == out_source_) out_source_ = nullptr;
   return open_.Add(open);
 }
 
@@ -291,7 +306,9 @@ bool Preprocessor::Leave() {
   if (conditions_.size() != f.conditions) return Fail(), false;
   if (f.guard != nullptr && f.may_have_guard && f.guard_is_closed) f.source->guard = f.guard;
   if (open_.size() == 1) return false;
+  const Source* left = f.source;
   open_.RemoveLast();
+  if (left == file().source) out_source_ = nullptr;
   return EnterNextInclude();
 }
 

@@ -38,9 +38,9 @@ void Preprocessor::Guard::See(const Token& token) {
   }
 }
 
-void Preprocessor::Push(const Token* tokens, uint32_t count, Node* macro) {
+void Preprocessor::Push(const Token* tokens, uint32_t count, Node* macro, uint32_t line) {
   if (macro != nullptr) macro->disabled = true;
-  if (!contexts_.Add({tokens, tokens + count, macro})) Fail();
+  if (!contexts_.Add({tokens, tokens + count, macro, line})) Fail();
 }
 
 void Preprocessor::Pop() {
@@ -73,6 +73,7 @@ void Preprocessor::Get(Token& token) {
         return;
       }
       token = *context.at++;
+      if (context.line != 0) token.line = context.line;
       if ((token.flags & kPasteLeft) != 0) {
         const Token left = token;
         PasteAll(left);
@@ -143,7 +144,7 @@ bool Preprocessor::EnterBuiltin(Node* node, const Token& name) {
       quoted(*open_[0].source);
       break;
     case kLine:
-      number(contexts_.empty() && in_arguments_ == 0 ? name.line : invocation_line_);
+      number(name.line);
       break;
     case kCounter:
       number(counter_++);
@@ -170,7 +171,7 @@ bool Preprocessor::EnterBuiltin(Node* node, const Token& name) {
   token.kind = text[0] == '"' ? Kind::kQuoted : Kind::kNumber;
   token.text = kept;
   token.size = static_cast<uint32_t>(size);
-  Push(Keep(token), 1, nullptr);
+  Push(Keep(token), 1, nullptr, name.line);
   return true;
 }
 
@@ -185,7 +186,7 @@ bool Preprocessor::Enter(Node* node, const Token& name) {
     return false;
   }
   if (!macro->is_function) {
-    Push(macro->tokens, macro->count, node);
+    Push(macro->tokens, macro->count, node, name.line);
     return true;
   }
   const int was_in = in_arguments_;
@@ -205,9 +206,9 @@ bool Preprocessor::Enter(Node* node, const Token& name) {
   --prevents_expansion_;
   if (!is_called || failed_) return false;
   if (macro->parameters > 0)
-    Replace(macro, arguments);
+    Replace(macro, arguments, name.line);
   else
-    Push(macro->tokens, macro->count, nullptr);
+    Push(macro->tokens, macro->count, nullptr, name.line);
   arguments_.Shrink(base);
   if (failed_) return false;
   contexts_.back().macro = node;
@@ -238,7 +239,7 @@ bool Preprocessor::FindParenthesis() {
     // It is of that list, as what is behind the end of one is of the next.
     --contexts_.back().at;
   }
-  if (has_padding) Push(Keep(padding), 1, nullptr);
+  if (has_padding) Push(Keep(padding), 1, nullptr, 0);
   return false;
 }
 
@@ -305,7 +306,7 @@ void Preprocessor::Expand(Argument& argument) {
   Guard* before = guard_;
   guard_ = &guard;
   ++expanding_arguments_;
-  Push(argument.first, argument.count + 1, nullptr);
+  Push(argument.first, argument.count + 1, nullptr, 0);
   const size_t depth = contexts_.size();
   for (;;) {
     Token token;
@@ -358,7 +359,8 @@ const Token* Preprocessor::Stringified(const Argument& argument, bool white) {
     }
     source_is_null = true;
     source_flags = 0;
-    if (token.Is('\\')) Fail();
+    // gcc may have done the pragma before.
+    if (token.Is('\\') || IsWord(token, "_Pragma")) Fail();
     for (uint32_t at = 0; at < token.size; ++at) {
       const char c = token.text[at];
       if (token.kind == Kind::kQuoted && (c == '"' || c == '\\')) text[size++] = '\\';
@@ -374,7 +376,7 @@ const Token* Preprocessor::Stringified(const Argument& argument, bool white) {
   return Keep(token);
 }
 
-void Preprocessor::Replace(Macro* macro, Argument* arguments) {
+void Preprocessor::Replace(Macro* macro, Argument* arguments, uint32_t line) {
   const Token* first = macro->tokens;
   const Token* end = first + macro->count;
   for (const Token* token = first; token < end; ++token) {
@@ -440,7 +442,7 @@ void Preprocessor::Replace(Macro* macro, Argument* arguments) {
   if (kept == nullptr) return Fail();
   if (count > 0) memcpy(kept, &building_[base], count * sizeof(Token));
   building_.Shrink(base);
-  Push(kept, count, nullptr);
+  Push(kept, count, nullptr, line);
 }
 
 bool Preprocessor::Paste(Token& left, const Token& right) {
@@ -451,8 +453,10 @@ bool Preprocessor::Paste(Token& left, const Token& right) {
   if (right.size > 0) memcpy(text + left.size, right.text, right.size);
   text[size] = '\n';
   const uint8_t white = left.flags & kWhiteBefore;
+  const uint32_t line = left.line;
   if (!LexAll(text, size, left)) return false;
   left.flags |= white;
+  left.line = line;
   return true;
 }
 
@@ -467,7 +471,7 @@ void Preprocessor::PasteAll(Token left) {
     if (right.kind == Kind::kEnd || !Paste(left, right)) return Fail();
   }
   left.flags &= static_cast<uint8_t>(~kPasteLeft);
-  Push(Keep(left), 1, nullptr);
+  Push(Keep(left), 1, nullptr, 0);
 }
 
 }  // namespace kiln::cpp

@@ -10,6 +10,22 @@ namespace {
 
 constexpr off_t kMostBytes = off_t{16} << 20;
 
+// A control character that turns the direction of writing (U+202A to 202E, U+2066 to 2069), which gcc warns
+// of in comments and strings; a NUL; a carriage return, which is white space only at the end of a line.
+bool HasOddBytes(const char* bytes, size_t size) {
+  if (memchr(bytes, '\0', size) != nullptr || memchr(bytes, '\r', size) != nullptr) return true;
+  const char* end = bytes + size;
+  for (const char* at = bytes;
+       (at = static_cast<const char*>(memchr(at, '\xE2', static_cast<size_t>(end - at)))) != nullptr;) {
+    ++at;
+    if (end - at < 2) return false;
+    const auto low = static_cast<unsigned char>(at[1]);
+    if ((*at == '\x80' && low >= 0xAA && low <= 0xAE) || (*at == '\x81' && low >= 0xA6 && low <= 0xA9))
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 char* Preprocessor::Joined(const char* folder, size_t folder_size, const char* name, size_t name_size) {
@@ -51,7 +67,7 @@ Source* Preprocessor::Read(const char* path, size_t size, bool is_system) {
   }
   close(file);
   if (!is_file) return S_ISDIR(what.st_mode) ? nullptr : (Fail(), nullptr);
-  if (bytes == nullptr || got != left || memchr(bytes, '\0', left) != nullptr) return Fail(), nullptr;
+  if (bytes == nullptr || got != left || HasOddBytes(bytes, left)) return Fail(), nullptr;
   // gcc tells of a backslash at the end.
   if (left > 1 && bytes[left - 1] == '\n' && bytes[left - 2] == '\\') return Fail(), nullptr;
   if (left == 0 || bytes[left - 1] != '\n') bytes[left++] = '\n';
@@ -93,6 +109,8 @@ Source* Preprocessor::Find(const char* name, size_t size, bool angled, bool next
     const char* path = Joined(in.path, strlen(in.path), name, size);
     if (path == nullptr) return nullptr;
     if (Source* found = Read(path, strlen(path), in.is_system)) {
+      // Perhaps the same folder by another name, which gcc passes over.
+      if (next && found->size == from->size && memcmp(found->bytes, from->bytes, from->size) == 0) Fail();
       *folder = i;
       return found;
     }

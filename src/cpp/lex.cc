@@ -8,6 +8,21 @@ namespace {
 
 bool EndsSplice(const char* at) { return at[0] == '\\' && at[1] == '\n'; }
 
+// gcc takes blanks between the two for a mistake, and splices.
+bool EndsAskew(const char* at) {
+  if (at[0] != '\\' || !IsBlank(at[1])) return false;
+  for (++at; IsBlank(*at);) ++at;
+  return *at == '\n';
+}
+
+// Whether a token could go on behind the splice at whose "\\" this is.
+bool GoesOn(const char* at, bool is_word) {
+  const char next = at[2];
+  if (IsBlank(next) || next == '\n' || next == '\0') return false;
+  return next == '\\' || (is_word ? IsOfName(next) || strchr(".+-\"'", next) != nullptr
+                                  : !IsOfName(next) && strchr("\"'()[]{},;~", next) == nullptr);
+}
+
 // How long the punctuator is; 0 for digraphs.
 uint32_t PunctuatorSize(const char* at) {
   const char c = at[0];
@@ -61,6 +76,10 @@ bool Preprocessor::SkipComment() {
       f.at += 2;
       return true;
     }
+    // The two that end a comment, or begin one, can be on lines that are spliced.
+    if ((*f.at == '*' || *f.at == '/') && EndsSplice(f.at + 1) &&
+        (f.at[3] == '\\' || f.at[3] == (*f.at == '*' ? '/' : '*')))
+      return false;
     if (*f.at == '/' && f.at[1] == '*' && f.at[2] != '/') return false;
     if (*f.at == '\n') {
       ++f.line;
@@ -81,7 +100,7 @@ bool Preprocessor::SkipWhite(Token& token) {
       if (!SkipComment()) return false;
     } else if (*f.at == '/' && f.at[1] == '/') {
       while (*f.at != '\n' && *f.at != '\0') {
-        if (EndsSplice(f.at)) return false;
+        if (EndsSplice(f.at) || EndsAskew(f.at)) return false;
         ++f.at;
       }
     } else if (EndsSplice(f.at)) {
@@ -98,36 +117,35 @@ bool Preprocessor::SkipWhite(Token& token) {
   }
 }
 
-// Within a group that is skipped: to the "\n".
+// Within a group that is skipped: to the "\n". gcc reads tokens there too, and tells of a quote without end.
 void Preprocessor::SkipToLineEnd() {
   Open& f = file();
   char quote = '\0';
   for (;; ++f.at) {
     const char c = *f.at;
-    if (c == '\n') return;
-    if (c == '\0') return Fail();
+    if (c == '\n' || c == '\0') {
+      if (quote != '\0' || c == '\0') Fail();
+      return;
+    }
     if (c == '\\') {
+      if (EndsAskew(f.at)) return Fail();
       if (f.at[1] == '\n') {
         ++f.line;
         f.line_start = f.at + 2;
+        ++f.at;
+      } else if (quote != '\0') {
+        if (EndsSplice(f.at + 1)) return Fail();
+        if (f.at[1] != '\0') ++f.at;
       }
-      if (f.at[1] != '\0') ++f.at;
     } else if (quote != '\0') {
       if (c == quote) quote = '\0';
     } else if (c == '"' || c == '\'') {
-      // One that does not end on its line is but a letter here ("don't").
-      const char* end = f.at + 1;
-      while (*end != c && *end != '\n' && *end != '\0') end += *end == '\\' && end[1] != '\0' ? 2 : 1;
-      if (*end == c) quote = c;
-    } else if (c == '/' && f.at[1] == '*') {
-      f.at += 2;
-      if (!SkipComment()) return Fail();
-      --f.at;
-    } else if (c == '/' && f.at[1] == '/') {
-      while (*f.at != '\n' && *f.at != '\0') {
-        if (EndsSplice(f.at)) return Fail();
-        ++f.at;
-      }
+      quote = c;
+    } else if (c == '/') {
+      if (EndsSplice(f.at + 1)) return Fail();
+      if (f.at[1] != '*' && f.at[1] != '/') continue;
+      Token token{};
+      if (!SkipWhite(token)) return Fail();
       --f.at;
     }
   }
@@ -141,7 +159,7 @@ void Preprocessor::LexName(Token& token) {
     ++f.at;
   }
   const auto size = static_cast<uint32_t>(f.at - begin);
-  if (EndsSplice(f.at) && IsOfName(f.at[2])) return Fail();
+  if (EndsSplice(f.at) && GoesOn(f.at, true)) return Fail();
   if (*f.at == '"' || *f.at == '\'') {
     const bool is_raw = begin[size - 1] == 'R' && size <= 3 && *f.at == '"';
     if (is_raw) return Fail();
@@ -161,7 +179,7 @@ void Preprocessor::LexNumber(Token& token) {
   for (++f.at; IsOfName(*f.at) || *f.at == '.' ||
                ((*f.at == '+' || *f.at == '-') && strchr("eEpP", f.at[-1]) != nullptr);)
     ++f.at;
-  if (EndsSplice(f.at) && (IsOfName(f.at[2]) || f.at[2] == '.')) return Fail();
+  if (EndsSplice(f.at) && GoesOn(f.at, true)) return Fail();
   token.kind = Kind::kNumber;
   token.text = begin;
   token.size = static_cast<uint32_t>(f.at - begin);
@@ -207,17 +225,11 @@ void Preprocessor::LexPunctuator(Token& token) {
   token.text = f.at;
   token.size = PunctuatorSize(f.at);
   if (token.size == 0 || (*f.at & 0x80) != 0) return Fail();
+  // A universal character name, which is of a name.
+  if (*f.at == '\\' && (f.at[1] == 'u' || f.at[1] == 'U')) return Fail();
   f.at += token.size;
-  // One that goes on behind a splice.
-  if (!EndsSplice(f.at)) return;
-  char joined[8] = {};
-  memcpy(joined, token.text, token.size);
-  if (f.at[2] != '\n' && f.at[2] != '\0') {
-    joined[token.size] = f.at[2];
-    joined[token.size + 1] = f.at[3];
-  }
-  if (PunctuatorSize(joined) != token.size || (*token.text == '/' && strchr("/*", joined[1]) != nullptr))
-    Fail();
+  if (!EndsSplice(f.at) || strchr("()[]{},;~", *token.text) != nullptr) return;
+  if (GoesOn(f.at, false) || (*token.text == '.' && IsDigit(f.at[2]))) Fail();
 }
 
 // One token of the file; kEnd at its end, and at that of a directive's line.
@@ -225,6 +237,7 @@ void Preprocessor::LexLine(Token& token) {
   Open& f = file();
   if (!SkipWhite(token)) return Fail();
   token.line = f.line;
+  token.column = static_cast<uint32_t>(f.at - f.line_start);
   const char c = *f.at;
   if (c == '\n' || c == '\0') {
     token.kind = Kind::kEnd;
@@ -240,13 +253,19 @@ void Preprocessor::LexLine(Token& token) {
   }
 }
 
+// Where the "(" of a macro is looked for, a directive ends that before it is done.
+bool Preprocessor::IsDirective(const Token& token) const {
+  return (token.flags & kLineBegins) != 0 && token.Is('#') && !in_directive_ && in_arguments_ != 1;
+}
+
 // The next token of the files, behind all directives; kEnd at the end of a directive's line, of everything,
 // and of a file in which the arguments of a macro are looked for.
 void Preprocessor::Lex(Token& token) {
   if (has_ahead_) {
     has_ahead_ = false;
     token = looked_ahead_;
-    return;
+    if (!IsDirective(token)) return;
+    RunDirective(token);
   }
   for (token = Token{};;) {
     if (failed_) return End(token);
@@ -272,13 +291,10 @@ void Preprocessor::Lex(Token& token) {
       token.flags = kLineBegins;
       continue;
     }
-    if ((token.flags & kLineBegins) != 0) {
-      token.column = static_cast<uint32_t>(f.at - token.size - f.line_start);
-      if (token.Is('#') && !in_directive_) {
-        RunDirective(token);
-        token = Token{};
-        continue;
-      }
+    if (IsDirective(token)) {
+      RunDirective(token);
+      token = Token{};
+      continue;
     }
     if (!in_directive_) {
       f.has_text = f.has_text || f.guard == nullptr;

@@ -14,9 +14,19 @@ struct Word {
 };
 
 constexpr Word kDirectives[] = {
-    {"define", kDefine}, {"undef", kUndef}, {"include", kInclude}, {"include_next", kIncludeNext},
-    {"if", kIf},         {"ifdef", kIfdef}, {"ifndef", kIfndef},   {"elif", kElif},
-    {"else", kElse},     {"endif", kEndif}, {"pragma", kPragma},
+    {"define", kDefine},
+    {"undef", kUndef},
+    {"include", kInclude},
+    {"include_next", kIncludeNext},
+    {"if", kIf},
+    {"ifdef", kIfdef},
+    {"ifndef", kIfndef},
+    {"elif", kElif},
+    {"else", kElse},
+    {"endif", kEndif},
+    {"pragma", kPragma},
+    {"elifdef", kElifOfName},
+    {"elifndef", kElifOfName},
 };
 
 constexpr Word kBuiltins[] = {
@@ -138,23 +148,35 @@ void Preprocessor::WritePragma() {
   if (!token.Is('(')) return Fail();
   next();
   if (token.kind != Kind::kQuoted || token.text[0] != '"') return Fail();
-  if (out_in_line_) Write("\n", 1);
+  const Token text = token;
+  next();
+  if (!token.Is(')')) return Fail();
+  // gcc says that it is on the line that it reads.
+  if (out_in_line_) {
+    Write("\n", 1);
+    out_in_line_ = false;
+    ++out_line_;
+  }
+  MoveTo(file().line, 0, false);
   Write("#pragma ", 8);
   constexpr const char* kChange[] = {"push_macro", "pop_macro", "poison", "system_header",
-                                     "dependency", "warning",   "error"};
-  for (uint32_t i = 1; i + 1 < token.size; ++i) {
-    if (token.text[i] == '\\') ++i;
-    Write(token.text + i, 1);
+                                     "dependency", "warning",   "error",  "once"};
+  bool in_string = false;
+  for (uint32_t i = 1; i + 1 < text.size; ++i) {
+    if (text.text[i] == '\\') ++i;
+    // Quotes are read again there; gcc tells of one without an end.
+    if (text.text[i] == '"') in_string = !in_string;
+    if (text.text[i] == '\'' || text.text[i] == '\\') Fail();
+    Write(text.text + i, 1);
     for (const char* word : kChange) {
       const size_t size = strlen(word);
-      if (i + size < token.size && memcmp(token.text + i, word, size) == 0 && token.text[i - 1] != 'W' &&
-          token.text[i - 1] != '-')
+      if (i + size < text.size && memcmp(text.text + i, word, size) == 0 && text.text[i - 1] != 'W' &&
+          text.text[i - 1] != '-')
         Fail();
     }
   }
+  if (in_string) Fail();
   Write("\n", 1);
-  next();
-  if (!token.Is(')')) return Fail();
   out_in_line_ = false;
   out_source_ = nullptr;
 }

@@ -23,6 +23,7 @@ enum Directive : uint8_t {
   kElse,
   kEndif,
   kPragma,
+  kElifOfName,  // #elifdef, #elifndef: gcc knows them or not.
 };
 
 enum Builtin : uint8_t {
@@ -86,7 +87,8 @@ class Preprocessor {
   struct Context {
     const Token* at;
     const Token* end;
-    Node* macro;  // Enabled again behind it.
+    Node* macro;    // Enabled again behind it.
+    uint32_t line;  // Of the file, from where all of it comes; 0: where each token says.
   };
   struct Argument {
     const Token* first;  // nullptr: of "...", and not given at all.
@@ -118,6 +120,7 @@ class Preprocessor {
   // lex.cc
   void Lex(Token& token);
   void LexLine(Token& token);
+  bool IsDirective(const Token& token) const;
   bool SkipWhite(Token& token);
   bool SkipComment();
   void SkipToLineEnd();
@@ -134,12 +137,12 @@ class Preprocessor {
   bool EnterBuiltin(Node* node, const Token& name);
   bool Collect(Macro* macro, Argument* arguments);
   bool FindParenthesis();
-  void Replace(Macro* macro, Argument* arguments);
+  void Replace(Macro* macro, Argument* arguments, uint32_t line);
   void Expand(Argument& argument);
   const Token* Stringified(const Argument& argument, bool white);
   void PasteAll(Token left);
   bool Paste(Token& left, const Token& right);
-  void Push(const Token* tokens, uint32_t count, Node* macro);
+  void Push(const Token* tokens, uint32_t count, Node* macro, uint32_t line);
   void Pop();
   Token* Keep(const Token& token);
 
@@ -169,8 +172,11 @@ class Preprocessor {
 
   // condition.cc
   bool Evaluate();
+  static bool ChangesSign(const Value& one, const Value& other);
   Value Ternary(bool skipped);
   Value Binary(int level, bool skipped);
+  Value Combined(const Token& by, int level, const Value& left, const Value& right);
+  Value Calculated(const Token& by, int level, const Value& left, const Value& right, bool skips);
   Value Unary(bool skipped);
   Value Number(const Token& token);
   Value Character(const Token& token);

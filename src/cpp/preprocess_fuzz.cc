@@ -1,0 +1,31 @@
+// Any bytes as a file of C, which may include itself.
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "cpp/preprocess.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const int file = memfd_create("input", 0);
+  static constexpr char kPredefined[] = "#define __x86_64__ 1\n#define __INT_MAX__ 0x7fffffff\n";
+  if (file < 0 || ftruncate(file, 0) != 0 || pwrite(file, data, size, 0) != static_cast<ssize_t>(size))
+    std::abort();
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+  const char* const definitions[] = {"DA=1", "DF(x)=x ## 1"};
+  kiln::cpp::Asked asked{};
+  asked.file = path;
+  asked.definitions = definitions;
+  asked.definition_count = 2;
+  asked.predefined = kPredefined;
+  asked.predefined_size = sizeof kPredefined - 1;
+  asked.answer = [](void*, const char*) { return 0; };
+  kiln::cpp::Preprocessed done;
+  if (kiln::cpp::Preprocess(asked, done) && (done.text.empty() || done.text.back() != '\n')) std::abort();
+  return 0;
+}
