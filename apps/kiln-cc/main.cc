@@ -1,15 +1,9 @@
 // kiln between make and gcc, called as `CC=kiln-cc gcc`.
 //
-// It compiles with -ftrack-macro-expansion=0 first. gcc then does not keep track of where in macros each
-// token comes from, which for a kernel's file is a twelfth of all that it does, and changes nothing of the
-// code that comes out. What it does change is what gcc says: notes about macros are missing, and warnings
-// that it withholds inside macros are given. So when it said anything, or failed, the file is compiled once
-// more as it was asked for, and that is what is seen.
-//
-// With KILN_DECLARATIONS in the environment, the path of a file that it makes, it does better where it can:
-// it has the file preprocessed, leaves out of that what the file does not need (src/trim), and has the rest
-// compiled. When the compiler had anything to say of either, or failed, the file is compiled as it was asked
-// for.
+// With KILN_DECLARATIONS in the environment, the path of a file that it makes, it preprocesses the file
+// (src/cpp) where gcc would have nothing to say of that, leaves out what the file does not need (src/trim),
+// and has the rest compiled. When the compiler had anything to say, or failed, the file is compiled as it was
+// asked for, and that is what is seen.
 //
 // With CCACHE_PREFIX that names it, ccache calls it where it calls the compiler; it does nothing before
 // ccache then.
@@ -35,21 +29,6 @@
 namespace kiln::cc {
 namespace {
 
-constexpr char kQuicker[] = "-ftrack-macro-expansion=0";
-
-/// True when the file was compiled the quick way and the compiler had nothing to say.
-bool CompiledQuickly(int count, char** words) {
-  const Said said;
-  char** quick = static_cast<char**>(calloc(static_cast<size_t>(count) + 2, sizeof *quick));
-  if (said.file() < 0 || quick == nullptr) return false;
-  for (int i = 0; i < count - 1; ++i) quick[i] = words[i];
-  quick[count - 1] = const_cast<char*>(kQuicker);
-  quick[count] = words[count - 1];
-  const int status = Run(quick, said.file(), said.file());
-  free(quick);
-  return said.IsWell(status);
-}
-
 /// True for ccache that calls the compiler through us: what there is to do is done then, and only for what it
 /// has not kept.
 bool ComesBack(const char* program) {
@@ -63,9 +42,8 @@ bool ComesBack(const char* program) {
 /// True when the file was compiled and there was nothing to say.
 bool Compiled(int count, char** words) {
   const char* declarations = getenv("KILN_DECLARATIONS");
-  if (declarations == nullptr || !CanBeTwoSteps(count, words)) return CompiledQuickly(count, words);
-  const Step step = CompileInTwoSteps(count, words, declarations);
-  return step == Step::kImpossible ? CompiledQuickly(count, words) : step == Step::kDone;
+  return declarations != nullptr && CanBeTwoSteps(count, words) &&
+         CompiledInTwoSteps(count, words, declarations);
 }
 
 int CheckExports(const char* object) {

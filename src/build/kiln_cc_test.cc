@@ -43,20 +43,20 @@ class KilnCc : public testing::Test {
 
 constexpr const char* kCheck = "KILN_CHECK_EXPORTS=1";
 
-TEST_F(KilnCc, CompilesOnceTheQuickWayWhenNothingIsSaid) {
+TEST_F(KilnCc, CompilesAsAsked) {
   Compiler("exit 0");
   const auto said = Run({"-c", "-o", "a.o", "a.c"});
   EXPECT_EQ(said.status.code, 0);
   EXPECT_EQ(said.output + said.errors, "");
-  EXPECT_EQ(Calls(), "-c -o a.o -ftrack-macro-expansion=0 a.c\n");
+  EXPECT_EQ(Calls(), "-c -o a.o a.c\n");
 }
 
-TEST_F(KilnCc, WhatIsSaidIsWhatTheCompilerSaysWhenAskedAsMakeDoes) {
-  Compiler("case \"$*\" in *-ftrack*) echo quick >&2 ;; *) echo asked >&2; exit 3 ;; esac");
+TEST_F(KilnCc, WhatIsSaidIsWhatTheCompilerSays) {
+  Compiler("echo asked >&2; exit 3");
   const auto said = Run({"-c", "-o", "a.o", "a.c"});
   EXPECT_EQ(said.status.code, 3);
   EXPECT_EQ(said.errors, "asked\n");
-  EXPECT_EQ(Calls(), "-c -o a.o -ftrack-macro-expansion=0 a.c\n-c -o a.o a.c\n");
+  EXPECT_EQ(Calls(), "-c -o a.o a.c\n");
 }
 
 TEST_F(KilnCc, OtherCallsAreTheCompilersOwn) {
@@ -116,7 +116,6 @@ TEST_F(KilnCcExports, ALocalSymbolThatIsExportedIsAnError) {
 
 TEST_F(KilnCcExports, IsLookedForOnlyWhenAsked) { EXPECT_EQ(Compile("bad.c", {}).status.code, 0); }
 
-// Also when the quick way was not enough.
 TEST_F(KilnCcExports, IsLookedForAfterAWarningToo) {
   Compiler("exec gcc -Wall \"$@\"");
   ASSERT_TRUE(sys::WriteFileAtomic(
@@ -137,7 +136,7 @@ class KilnCcDeclarations : public KilnCcExports {
   std::string Known() const { return "KILN_DECLARATIONS=" + PathOf("known"); }
 
   sys::Captured Trimmed(std::vector<std::string> more = {}, std::vector<std::string> environment = {}) {
-    more.insert(more.begin(), {"-O2", "-Wall"});
+    more.insert(more.begin(), {"-O2", "-Wall", "-nostdinc", "-Wno-trigraphs"});
     more.insert(more.end(), {"-c", "-o", PathOf("out.o"), PathOf("a.c")});
     environment.push_back(Known());
     return Run(more, environment);
@@ -149,50 +148,81 @@ class KilnCcDeclarations : public KilnCcExports {
     const std::string calls = Calls();
     for (const auto& call : Split(calls, '\n'))
       if (!call.empty())
-        steps.emplace_back(call.find("-E") != std::string_view::npos           ? "preprocesses"
+        steps.emplace_back(call.find("-E") != std::string_view::npos           ? "is asked"
                            : call.find("cpp-output") != std::string_view::npos ? "compiles the rest"
-                           : call.find("-ftrack") != std::string_view::npos    ? "quick"
                                                                                : "as asked");
     return steps;
   }
 
-  // A compiler whose steps say and end as given.
-  void Steps(std::string_view first, std::string_view second) {
-    Compiler("case \"$*\" in\n*' -E '*) printf '# 0 \"a.c\"\\nint a;\\n'; " + std::string(first) +
-             " ;;\n*cpp-output*) " + std::string(second) + " ;;\n*) ;;\nesac\n");
+  // What gcc defines is kept in it.
+  std::string Predefined() const {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+      if (const std::string name = entry.path().filename(); name.starts_with("known-")) return name;
+    return "none";
+  }
+
+  // A compiler that says and ends so when it is asked what it defines, and when it compiles the rest.
+  void Steps(std::string_view asked, std::string_view rest) {
+    (void)unlink(PathOf(Predefined()).c_str());
+    (void)sys::WriteFileAtomic(PathOf("a.c"), "int a;\n");
+    (void)sys::WriteFileAtomic(PathOf("calls"), "");
+    Compiler("case \"$*\" in\n*' -E '*) echo '#define __x 1'; " + std::string(asked) + " ;;\n*cpp-output*) " +
+             std::string(rest) + " ;;\n*) ;;\nesac\n");
   }
 };
 
 using testing::ElementsAre;
 
-TEST_F(KilnCcDeclarations, TwoStepsWhenNothingIsSaid) {
+TEST_F(KilnCcDeclarations, TheRestIsCompiledWhenNothingIsSaid) {
   Steps("", "");
   const auto said = Trimmed();
   EXPECT_EQ(said.status.code, 0);
   EXPECT_EQ(said.output + said.errors, "");
-  EXPECT_THAT(Steps(), ElementsAre("preprocesses", "compiles the rest"));
+  EXPECT_THAT(Steps(), ElementsAre("is asked", "compiles the rest"));
 }
 
-TEST_F(KilnCcDeclarations, AsAskedWhenAStepSpeaksOrFails) {
+TEST_F(KilnCcDeclarations, AsAskedWhenAnythingIsSaidOrFails) {
   for (const char* what : {"echo warning >&2", "exit 1"}) {
-    for (const bool is_first : {true, false}) {
-      (void)sys::WriteFileAtomic(PathOf("calls"), "");
-      Steps(is_first ? what : "", is_first ? "" : what);
-      EXPECT_EQ(Trimmed().errors, "") << what;
-      if (is_first)
-        EXPECT_THAT(Steps(), ElementsAre("preprocesses", "as asked")) << what;
-      else
-        EXPECT_THAT(Steps(), ElementsAre("preprocesses", "compiles the rest", "as asked")) << what;
-    }
+    Steps(what, "");
+    EXPECT_EQ(Trimmed().errors, "") << what;
+    EXPECT_THAT(Steps(), ElementsAre("is asked", "as asked")) << what;
+    Steps("", what);
+    EXPECT_EQ(Trimmed().errors, "") << what;
+    EXPECT_THAT(Steps(), ElementsAre("is asked", "compiles the rest", "as asked")) << what;
   }
 }
 
-TEST_F(KilnCcDeclarations, TheQuickWayWithoutTheFileOrWithDebugInformation) {
+// gcc warns of it only when it sees the macro.
+TEST_F(KilnCcDeclarations, AMacroOfSeveralStatementsIsGccsToSee) {
+  ASSERT_TRUE(sys::WriteFileAtomic(
+      PathOf("a.c"), "#define TWO(x) f(x); f(x)\nvoid f(int);\nvoid g(int a) { if (a) TWO(a); }\n"));
+  for (int i = 0; i < 2; ++i) EXPECT_THAT(Trimmed().errors, HasSubstr("-Wmultistatement-macros"));
+}
+
+TEST_F(KilnCcDeclarations, AsAskedWithoutTheFileOrWithDebugInformation) {
   Compiler("exit 0");
   EXPECT_EQ(Trimmed({"-g"}).status.code, 0);
   ASSERT_TRUE(sys::WriteFileAtomic(PathOf("known"), "something else"));
   EXPECT_EQ(Trimmed().status.code, 0);
-  EXPECT_THAT(Steps(), ElementsAre("quick", "quick"));
+  EXPECT_THAT(Steps(), ElementsAre("as asked", "as asked"));
+}
+
+// ccache calls the compiler through it, and puts an option behind the file.
+TEST_F(KilnCcDeclarations, BehindCcacheOnlyWhatItHasNotKept) {
+  Steps("", "");
+  ASSERT_TRUE(sys::WriteFileAtomic(
+      PathOf("ccache"),
+      "#!/bin/sh\necho ccache >>" + PathOf("calls") + "\nexec $CCACHE_PREFIX \"$@\" -fdiagnostics-color\n",
+      0755));
+  ASSERT_EQ(symlink(KILN_CC, PathOf("kiln-cc").c_str()), 0);
+  const auto said =
+      sys::SystemSpawner().Run({.argv = {KILN_CC, PathOf("ccache"), PathOf("gcc"), "-O2", "-nostdinc",
+                                         "-Wno-trigraphs", "-c", "-o", PathOf("out.o"), PathOf("a.c")},
+                                .environment = std::vector<std::string>{
+                                    "PATH=/usr/bin:/bin", Known(), "CCACHE_PREFIX=" + PathOf("kiln-cc")}});
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->status.code, 0) << said->errors;
+  EXPECT_THAT(Steps(), ElementsAre("as asked", "is asked", "compiles the rest"));
 }
 
 TEST_F(KilnCcDeclarations, WhatGccSaysIsWhatItSaysAlone) {
@@ -232,7 +262,7 @@ TEST_F(KilnCcDeclarations, ExportsAreLookedForToo) {
   const auto said = Trimmed({}, {kCheck});
   EXPECT_EQ(said.status.code, 1);
   EXPECT_THAT(said.errors, HasSubstr("local symbol mine was exported"));
-  EXPECT_THAT(Steps(), ElementsAre("preprocesses", "compiles the rest"));
+  EXPECT_THAT(Steps(), ElementsAre("is asked", "compiles the rest"));
 }
 
 // A call that is preprocessed here.
@@ -264,7 +294,7 @@ class KilnCcAlone : public KilnCcDeclarations {
     (void)sys::WriteFileAtomic(PathOf("calls"), "");
     (void)unlink(PathOf("out.o").c_str());
     (void)unlink(PathOf("d").c_str());
-    const auto said = Trimmed({"-nostdinc", "-Wno-trigraphs", "-Wp,-MMD," + PathOf("d")});
+    const auto said = Trimmed({"-Wp,-MMD," + PathOf("d")});
     EXPECT_EQ(said.errors, "");
     EXPECT_EQ(said.status.code, 0);
     EXPECT_TRUE(sys::ReadFile(PathOf("out.o"), 65536).value_or("none") ==
@@ -275,17 +305,11 @@ class KilnCcAlone : public KilnCcDeclarations {
     return Steps();
   }
 
-  // What gcc defines is kept in it.
-  std::string Predefined() const {
-    for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
-      if (const std::string name = entry.path().filename(); name.starts_with("known-")) return name;
-    return "none";
-  }
   std::string PredefinedText() const { return sys::ReadFile(PathOf(Predefined()), 1 << 20).value_or(""); }
 };
 
 TEST_F(KilnCcAlone, OneCallOnceItIsKnownWhatGccDefines) {
-  EXPECT_THAT(Compile(), ElementsAre("preprocesses", "preprocesses", "compiles the rest"));
+  EXPECT_THAT(Compile(), ElementsAre("is asked", "is asked", "compiles the rest"));
   const std::string text = PredefinedText();
   for (int i = 0; i < 2; ++i) EXPECT_THAT(Compile(), ElementsAre("compiles the rest"));
   EXPECT_EQ(PredefinedText(), text);
@@ -307,7 +331,7 @@ TEST_F(KilnCcAlone, WhatIsKnownOfGccIsWholeOrAskedAgain) {
         whole.substr(0, end), whole.substr(0, end + 5), whole.substr(100), changed, with_nul,
         whole.substr(0, whole.rfind('\n', end - 2) + 1) + whole.substr(end)}) {
     ASSERT_TRUE(sys::WriteFileAtomic(PathOf(Predefined()), broken));
-    EXPECT_THAT(Compile(), ElementsAre("preprocesses", "preprocesses", "compiles the rest")) << broken.size();
+    EXPECT_THAT(Compile(), ElementsAre("is asked", "is asked", "compiles the rest")) << broken.size();
     EXPECT_EQ(PredefinedText(), whole);
   }
 }
@@ -321,7 +345,7 @@ TEST_F(KilnCcAlone, AnAnswerThatIsCutIsAskedForAgain) {
        {whole.substr(0, answers), whole.substr(0, answers + 9), whole.substr(0, whole.size() - 1),
         whole.substr(0, answers) + "?x __has_attribute(cold)\n", whole.substr(0, answers) + "garbage\n"}) {
     ASSERT_TRUE(sys::WriteFileAtomic(PathOf(Predefined()), broken));
-    EXPECT_THAT(Compile(), ElementsAre("preprocesses", "compiles the rest")) << broken.size();
+    EXPECT_THAT(Compile(), ElementsAre("is asked", "compiles the rest")) << broken.size();
   }
 }
 
@@ -331,7 +355,7 @@ TEST_F(KilnCcAlone, SlowerWhereNothingCanBeKept) {
   ASSERT_EQ(unlink(PathOf(name).c_str()), 0);
   // No file can take that name.
   ASSERT_TRUE(sys::MakeDirectories(PathOf(name)));
-  EXPECT_THAT(Compile(), ElementsAre("preprocesses", "preprocesses", "compiles the rest"));
+  EXPECT_THAT(Compile(), ElementsAre("is asked", "as asked"));
 }
 
 }  // namespace

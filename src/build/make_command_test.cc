@@ -62,8 +62,7 @@ TEST(MakeCommandTest, TheTreesRulesAreGivenUnlessTheUserHasHisOwn) {
 TEST(MakeCommandTest, WhereDeclarationsAreKnownIsToldWhenItIsGiven) {
   MakeSetup setup{.source = "/s", .folder = "/o", .arch = "x86_64", .cc = "gcc"};
   const auto without = MakeCommand(setup, {}, {});
-  for (const auto& line : *without.environment)
-    EXPECT_FALSE(line.starts_with("KILN_DECLARATIONS")) << line;
+  for (const auto& line : *without.environment) EXPECT_FALSE(line.starts_with("KILN_DECLARATIONS")) << line;
   setup.declarations = "/o/.kiln/declarations";
   EXPECT_TRUE(Has(*MakeCommand(setup, {}, {}).environment, "KILN_DECLARATIONS=/o/.kiln/declarations"));
 }
@@ -129,6 +128,12 @@ TEST(MakeCommandTest, CcacheGoesBeforeTheCompilerThatWasGiven) {
 TEST(MakeCommandTest, CcacheDoesWithoutThePreprocessorUnlessToldOtherwise) {
   MakeSetup setup{.source = "/s", .folder = "/o", .arch = "x86_64", .cc = "gcc", .ccache = true};
   EXPECT_TRUE(Has(MakeEnvironment(setup, {}), "CCACHE_DEPEND=1"));
+  EXPECT_FALSE(Has(MakeEnvironment(setup, {}), "CCACHE_PREFIX=/o/.kiln/bin/kiln-cc"));
+  setup.quick_cc = "/o/.kiln/bin";
+  EXPECT_TRUE(Has(MakeEnvironment(setup, {}), "CCACHE_PREFIX=/o/.kiln/bin/kiln-cc"));
+  EXPECT_TRUE(Has(MakeEnvironment(setup, {{"CCACHE_PREFIX", "mine"}}), "CCACHE_PREFIX=mine"));
+  EXPECT_FALSE(
+      Has(MakeEnvironment(setup, {{"CCACHE_PREFIX", "mine"}}), "CCACHE_PREFIX=/o/.kiln/bin/kiln-cc"));
   EXPECT_FALSE(Has(MakeEnvironment(setup, {{"CCACHE_NODEPEND", "1"}}), "CCACHE_DEPEND=1"));
   setup.ccache = false;
   EXPECT_FALSE(Has(MakeEnvironment(setup, {}), "CCACHE_DEPEND=1"));

@@ -116,22 +116,6 @@ bool CanBeTwoSteps(int count, const char* const* words) {
   return optimizes;
 }
 
-void PreprocessingWords(int count, const char* const* words, const char** into) {
-  *into++ = words[0];
-  for (int i = 1; i < count - 1; ++i) {
-    if (strcmp(words[i], "-c") == 0) continue;
-    if (strcmp(words[i], "-o") == 0)
-      ++i;
-    else
-      *into++ = words[i];
-  }
-  // With 0, __LINE__ in the arguments of a macro would be the line of its name.
-  *into++ = "-ftrack-macro-expansion=1";
-  *into++ = "-E";
-  *into++ = words[count - 1];
-  *into = nullptr;
-}
-
 void CompilingWords(int count, const char* const* words, const char* text, const char** into) {
   *into++ = words[0];
   for (int i = 1; i < count - 1; ++i) {

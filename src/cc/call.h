@@ -24,14 +24,12 @@ const char* ObjectOf(int count, const char* const* words);
 /// of the call, name further files of options or load plugins, nor when another program is called between
 /// (ccache).
 bool CanBeTwoSteps(int count, const char* const* words);
-/// Pure. The words of the first step, which writes to stdout and what it read where the call wants that; and
-/// of the second, which compiles `text`. Both are ended by nullptr and take up to `count` + kMoreWords words.
+/// Pure. The words that compile `text`, which is preprocessed; ended by nullptr, up to `count` + kMoreWords.
 inline constexpr int kMoreWords = 8;
-void PreprocessingWords(int count, const char* const* words, const char** into);
 void CompilingWords(int count, const char* const* words, const char* text, const char** into);
 /// The same, to ask what the options come to: "-nostdinc", "-E", one more word, and a file of C.
 void AskingWords(int count, const char* const* words, const char* how, const char* file, const char** into);
-/// Pure. A digest of the words that the second step's messages depend on.
+/// Pure. A digest of the words that the messages of CompilingWords() depend on.
 uint64_t DigestOfCompiling(int count, const char* const* words);
 
 }  // namespace kiln::cc

@@ -42,39 +42,28 @@ bool PreprocessedHere(int count, const char* const* words, uint64_t options, con
 
 }  // namespace
 
-Step CompileInTwoSteps(int count, const char* const* words, const char* declarations) {
-  const char** step =
-      static_cast<const char**>(calloc(static_cast<size_t>(count + kMoreWords), sizeof *step));
+bool CompiledInTwoSteps(int count, const char* const* words, const char* declarations) {
   trim::Known known;
   const Said said;
-  TextFile whole;
   TextFile rest;
   // Without that file each declaration is new, and nothing is left out.
-  if (step == nullptr || said.file() < 0 || rest.file() < 0 || !known.Open(declarations))
-    return Step::kImpossible;
+  if (said.file() < 0 || rest.file() < 0 || !known.Open(declarations)) return false;
   const uint64_t options = DigestOfCompiling(count, words);
-  cpp::Preprocessed here;
-  const char* text;
-  size_t size;
-  if (PreprocessedHere(count, words, options, declarations, here)) {
-    text = here.text.begin();
-    size = here.text.size();
-  } else {
-    PreprocessingWords(count, words, step);
-    if (whole.file() < 0) return Step::kImpossible;
-    if (!said.IsWell(Run(step, whole.file(), said.file()))) return Step::kSpoke;
-    text = whole.Map();
-    size = whole.size();
-  }
+  cpp::Preprocessed whole;
   trim::Trimmed trimmed;
-  if (text == nullptr || !trim::Trim(text, size, options, known, trimmed) ||
+  if (!PreprocessedHere(count, words, options, declarations, whole) ||
+      !trim::Trim(whole.text.begin(), whole.text.size(), options, known, trimmed) ||
       !rest.Write(trimmed.text.begin(), trimmed.text.size()))
-    return Step::kImpossible;
+    return false;
+  const char** step =
+      static_cast<const char**>(calloc(static_cast<size_t>(count + kMoreWords), sizeof *step));
+  if (step == nullptr) return false;
   CompilingWords(count, words, rest.path(), step);
-  if (!said.IsWell(Run(step, said.file(), said.file()))) return Step::kSpoke;
+  const bool is_well = said.IsWell(Run(step, said.file(), said.file()));
   free(step);
+  if (!is_well) return false;
   for (const uint64_t digest : trimmed.checked) known.Add(digest);
-  return Step::kDone;
+  return true;
 }
 
 }  // namespace kiln::cc

@@ -26,8 +26,8 @@ void Preprocessor::Guard::See(const Token& token) {
   const bool follows_keyword = was_keyword;
   was_keyword = body_is_next = false;
   if (token.kind == Kind::kName) {
-    body_is_next = token.node->statement == 2;
-    was_keyword = token.node->statement == 1;
+    body_is_next = token.node->statement == kIsElse;
+    was_keyword = token.node->statement == kTakesParenthesis;
   } else if (token.Is('(')) {
     if (follows_keyword && open_count < sizeof opened / sizeof opened[0]) opened[open_count++] = depth;
     ++depth;
@@ -360,7 +360,7 @@ const Token* Preprocessor::Stringified(const Argument& argument, bool white) {
     source_is_null = true;
     source_flags = 0;
     // gcc may have done the pragma before.
-    if (token.Is('\\') || IsWord(token, "_Pragma")) Fail();
+    if (token.Is('\\') || (token.kind == Kind::kName && token.node->statement == kIsPragma)) Fail();
     for (uint32_t at = 0; at < token.size; ++at) {
       const char c = token.text[at];
       if (token.kind == Kind::kQuoted && (c == '"' || c == '\\')) text[size++] = '\\';

@@ -52,9 +52,9 @@ constexpr Word kBuiltins[] = {
     {"__VA_OPT__", kVaOpt},
 };
 
-constexpr uint8_t kPragmaWord = 3;
-constexpr Word kStatements[] = {
-    {"_Pragma", kPragmaWord}, {"if", 1}, {"for", 1}, {"while", 1}, {"switch", 1}, {"else", 2}};
+constexpr Word kStatements[] = {{"_Pragma", kIsPragma},        {"if", kTakesParenthesis},
+                                {"for", kTakesParenthesis},    {"while", kTakesParenthesis},
+                                {"switch", kTakesParenthesis}, {"else", kIsElse}};
 
 // What one file with all that it includes comes to at most; only what is used takes memory.
 constexpr size_t kTexts = size_t{512} << 20;
@@ -210,7 +210,7 @@ bool Preprocessor::WriteAll() {
       continue;
     }
     top_guard_.See(token);
-    if (token.kind == Kind::kName && token.node->statement == kPragmaWord) {
+    if (token.kind == Kind::kName && token.node->statement == kIsPragma) {
       WritePragma();
       after_word = pads = false;
       continue;

@@ -42,6 +42,9 @@ enum Builtin : uint8_t {
   kVaOpt,
 };
 
+// What a word begins.
+enum Statement : uint8_t { kNoStatement, kTakesParenthesis, kIsElse, kIsPragma };
+
 /// A file that was read.
 struct Source {
   const char* path;

@@ -36,7 +36,7 @@ struct Node {
   uint16_t parameter;  ///< Its number from 1, while the macro is defined whose parameter it is.
   uint8_t directive;   ///< A Directive.
   uint8_t builtin;     ///< A Builtin.
-  uint8_t statement;   ///< Begins one with a body: 1 for what takes a parenthesis first, 2 for `else`.
+  uint8_t statement;   ///< A Statement.
 };
 
 struct Token {
