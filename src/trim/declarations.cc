@@ -76,7 +76,7 @@ class Reader : Scanner {
   void EndDeclarator(State& state);
   bool IsMemberOrParameter(const State& state, uint32_t begin) const;
 
-  void Mention_(uint32_t name, Space space, bool is_pointer = false);
+  void NoteMention(uint32_t name, Space space, bool is_pointer = false);
   void Declare(uint32_t name, Space space, bool is_forward = false);
   bool AtTop() const { return open_.empty(); }
   uint32_t current() const { return static_cast<uint32_t>(unit_.declarations.size()); }
@@ -86,7 +86,7 @@ class Reader : Scanner {
   Stretch<Of> open_;
 };
 
-void Reader::Mention_(uint32_t name, Space space, bool is_pointer) {
+void Reader::NoteMention(uint32_t name, Space space, bool is_pointer) {
   const int of = static_cast<int>(space);
   Name& mentioned = unit_.names[name];
   if (mentioned.wanted_in[of] == current() + 1) return;
@@ -168,7 +168,7 @@ void Reader::Keyword(State& state, Word word) {
 void Reader::Tagged(State& state, uint32_t name) {
   state.tag_is_named = true;
   state.tag_name = name;
-  Mention_(name, Space::kTag, At(SkipBlanks(at_)) == '*');
+  NoteMention(name, Space::kTag, At(SkipBlanks(at_)) == '*');
   // The first mention declares it, where that is of file scope (C11 6.7.2.3).
   const bool is_new = unit_.names[name].declared[static_cast<int>(Space::kTag)] == 0;
   if (is_new && state.in_function == 0 && state.in_parentheses == 0) Declare(name, Space::kTag, true);
@@ -197,7 +197,7 @@ void Reader::NameOf(State& state, uint32_t begin) {
     state.binds = state.binds || word == Word::kBinding;
     state.is_unused = state.is_unused || word == Word::kUnused;
     state.is_gnu_inline = state.is_gnu_inline || word == Word::kGnuInline;
-    return Mention_(name, Space::kOrdinary);
+    return NoteMention(name, Space::kOrdinary);
   }
   if (word != Word::kName && word < Word::kBinding) return Keyword(state, word);
   if (is_member) return;
@@ -208,11 +208,11 @@ void Reader::NameOf(State& state, uint32_t begin) {
     return Declare(name, Space::kOrdinary);
   }
   if (IsMemberOrParameter(state, begin)) return;
-  Mention_(name, Space::kOrdinary);
+  NoteMention(name, Space::kOrdinary);
   constexpr char kBuiltin[] = "__builtin_";
   constexpr uint32_t kBuiltinSize = sizeof kBuiltin - 1;
   if (size > kBuiltinSize && memcmp(text, kBuiltin, kBuiltinSize) == 0)
-    Mention_(unit_.names.Of(text + kBuiltinSize, size - kBuiltinSize), Space::kOrdinary);
+    NoteMention(unit_.names.Of(text + kBuiltinSize, size - kBuiltinSize), Space::kOrdinary);
   if (AtTop() && !state.in_initializer) {
     state.has_type = state.has_type || state.last != kNobody;
     state.last = name;
@@ -244,7 +244,7 @@ void Reader::MentionAll(uint32_t begin, uint32_t end) {
     }
     const uint32_t word = i;
     while (i < end && IsOfName(text_[i])) ++i;
-    Mention_(unit_.names.Of(text_ + word, i - word), Space::kOrdinary);
+    NoteMention(unit_.names.Of(text_ + word, i - word), Space::kOrdinary);
   }
 }
 
