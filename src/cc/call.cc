@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "cc/words.h"
+#include "cpp/bytes.h"
+
 namespace kiln::cc {
 namespace {
 
@@ -11,22 +14,6 @@ bool EndsWith(const char* word, const char* end) {
   return size > tail && strcmp(word + size - tail, end) == 0;
 }
 
-bool Begins(const char* word, const char* start) { return strncmp(word, start, strlen(start)) == 0; }
-
-template <size_t kCount>
-bool IsOneOf(const char* word, const char* const (&of)[kCount]) {
-  for (const char* one : of)
-    if (strcmp(word, one) == 0) return true;
-  return false;
-}
-
-template <size_t kCount>
-bool BeginsWithOneOf(const char* word, const char* const (&starts)[kCount]) {
-  for (const char* start : starts)
-    if (Begins(word, start)) return true;
-  return false;
-}
-
 // Of the preprocessor, with a word behind, and with what follows in the same word.
 constexpr const char* kTakesNext[] = {
     "-I",         "-D",         "-U",       "-include",     "-imacros",      "-isystem",
@@ -34,10 +21,24 @@ constexpr const char* kTakesNext[] = {
     "-imultilib", "-MF",        "-MT",      "-MQ",          "-Xpreprocessor"};
 constexpr const char* kPreprocesses[] = {"-I", "-D", "-U", "-Wp,", "-M", "-nostdinc", "-fmacro-prefix-map="};
 
-// How many words of the second step the one at `at` is: 0 when it is of the preprocessor.
+// How many words, from the one at `at`, are the preprocessor's alone; 0 when it is of the compiler.
 int WordsForPreprocessor(int count, const char* const* words, int at) {
   if (IsOneOf(words[at], kTakesNext)) return at + 1 < count - 1 ? 2 : 1;
   return BeginsWithOneOf(words[at], kPreprocesses) ? 1 : 0;
+}
+
+// Tells the words of the compiler, but for its own name and the file; and but for the object when it is not
+// wanted.
+template <class Told>
+void EachOfCompiler(int count, const char* const* words, bool with_object, Told told) {
+  for (int i = 1; i < count - 1; ++i) {
+    if (const int skipped = WordsForPreprocessor(count, words, i); skipped > 0)
+      i += skipped - 1;
+    else if (!with_object && strcmp(words[i], "-o") == 0)
+      ++i;
+    else
+      told(words[i]);
+  }
 }
 
 }  // namespace
@@ -118,12 +119,7 @@ bool CanBeTwoSteps(int count, const char* const* words) {
 
 void CompilingWords(int count, const char* const* words, const char* text, const char** into) {
   *into++ = words[0];
-  for (int i = 1; i < count - 1; ++i) {
-    if (const int skipped = WordsForPreprocessor(count, words, i); skipped > 0)
-      i += skipped - 1;
-    else
-      *into++ = words[i];
-  }
+  EachOfCompiler(count, words, true, [&](const char* word) { *into++ = word; });
   *into++ = "-x";
   *into++ = "cpp-output";
   *into++ = text;
@@ -132,14 +128,9 @@ void CompilingWords(int count, const char* const* words, const char* text, const
 
 void AskingWords(int count, const char* const* words, const char* how, const char* file, const char** into) {
   *into++ = words[0];
-  for (int i = 1; i < count - 1; ++i) {
-    if (const int skipped = WordsForPreprocessor(count, words, i); skipped > 0)
-      i += skipped - 1;
-    else if (strcmp(words[i], "-o") == 0)
-      ++i;
-    else if (strcmp(words[i], "-c") != 0)
-      *into++ = words[i];
-  }
+  EachOfCompiler(count, words, false, [&](const char* word) {
+    if (strcmp(word, "-c") != 0) *into++ = word;
+  });
   // Without it gcc reads a file that defines more.
   *into++ = "-nostdinc";
   *into++ = "-E";
@@ -151,21 +142,9 @@ void AskingWords(int count, const char* const* words, const char* how, const cha
 }
 
 uint64_t DigestOfCompiling(int count, const char* const* words) {
-  uint64_t digest = 14695981039346656037U;  // FNV-1a, as the words stand in memory.
-  for (int i = 0; i < count - 1; ++i) {
-    if (const int skipped = i == 0 ? 0 : WordsForPreprocessor(count, words, i); skipped > 0) {
-      i += skipped - 1;
-      continue;
-    }
-    if (strcmp(words[i], "-o") == 0) {
-      ++i;
-      continue;
-    }
-    for (const char* at = words[i];; ++at) {
-      digest = (digest ^ static_cast<uint8_t>(*at)) * 1099511628211U;
-      if (*at == '\0') break;
-    }
-  }
+  uint64_t digest = cpp::DigestOf(words[0], strlen(words[0]));
+  EachOfCompiler(count, words, false,
+                 [&](const char* word) { digest = cpp::Mixed(digest + cpp::DigestOf(word, strlen(word))); });
   return digest;
 }
 

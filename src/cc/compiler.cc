@@ -57,6 +57,16 @@ int Pass(int status) {
   return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : kNotStarted;
 }
 
+bool WriteAll(int file, const char* bytes, size_t size) {
+  while (size > 0) {
+    const ssize_t written = write(file, bytes, size);
+    if (written <= 0) return false;
+    bytes += written;
+    size -= static_cast<size_t>(written);
+  }
+  return true;
+}
+
 Said::Said() : file_(memfd_create("said", MFD_CLOEXEC)) {}
 
 Said::~Said() {
@@ -77,16 +87,6 @@ TextFile::TextFile() : file_(memfd_create("text", 0)) {
 TextFile::~TextFile() {
   if (text_ != nullptr) munmap(text_, size_);
   if (file_ >= 0) close(file_);
-}
-
-bool TextFile::Write(const char* bytes, size_t size) const {
-  while (size > 0) {
-    const ssize_t written = write(file_, bytes, size);
-    if (written <= 0) return false;
-    bytes += written;
-    size -= static_cast<size_t>(written);
-  }
-  return true;
 }
 
 const char* TextFile::Map() {

@@ -19,6 +19,9 @@ int Run(const char* const* words, int out, int said);
 /// The exit code that stands for the status; a compiler that was ended by a signal ends us by the same.
 int Pass(int status);
 
+/// False when not all of it could be written.
+bool WriteAll(int file, const char* bytes, size_t size);
+
 /// Where a compiler's messages go, to be asked whether there were any.
 class Said {
  public:
@@ -45,7 +48,7 @@ class TextFile {
   int file() const { return file_; }
   const char* path() const { return path_; }
 
-  bool Write(const char* bytes, size_t size) const;
+  bool Write(const char* bytes, size_t size) const { return WriteAll(file_, bytes, size); }
   /// Its bytes; nullptr when it is empty or there is no room.
   const char* Map();
   size_t size() const { return size_; }

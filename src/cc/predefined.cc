@@ -9,6 +9,7 @@
 
 #include "cc/call.h"
 #include "cc/compiler.h"
+#include "cpp/bytes.h"
 
 namespace kiln::cc {
 namespace {
@@ -18,19 +19,8 @@ constexpr unsigned kPrivate = 0600;
 
 // What stands behind the lines, to tell that they are whole: of what length they are, and a digest of them.
 int EndOf(const char* text, size_t size, char (&line)[64]) {
-  uint64_t digest = 14695981039346656037U;  // FNV-1a.
-  for (size_t i = 0; i < size; ++i) digest = (digest ^ static_cast<uint8_t>(text[i])) * 1099511628211U;
-  return snprintf(line, sizeof line, "?. %zu %016llx\n", size, static_cast<unsigned long long>(digest));
-}
-
-bool WriteAll(int file, const char* bytes, size_t size) {
-  while (size > 0) {
-    const ssize_t written = write(file, bytes, size);
-    if (written <= 0) return false;
-    bytes += written;
-    size -= static_cast<size_t>(written);
-  }
-  return true;
+  return snprintf(line, sizeof line, "?. %zu %016llx\n", size,
+                  static_cast<unsigned long long>(cpp::DigestOf(text, size)));
 }
 
 }  // namespace
@@ -67,17 +57,21 @@ bool Predefined::Read(const char* path) {
   return answers_ <= size_ && memcmp(text_ + defines_, line, length) == 0;
 }
 
-// Written beside and then named, so that nobody reads half of it.
-bool Predefined::Ask(const char* path) {
+bool Predefined::Call(const char* how, const char* file, const TextFile& out) const {
   const char** step =
       static_cast<const char**>(calloc(static_cast<size_t>(count_ + kMoreWords), sizeof *step));
-  TextFile out;
   const Said said;
   if (step == nullptr || out.file() < 0 || said.file() < 0) return false;
-  AskingWords(count_, words_, "-dM", "/dev/null", step);
+  AskingWords(count_, words_, how, file, step);
   const bool is_well = said.IsWell(Run(step, out.file(), said.file()));
   free(step);
-  const char* text = is_well ? out.Map() : nullptr;
+  return is_well;
+}
+
+// Written beside and then named, so that nobody reads half of it.
+bool Predefined::Ask(const char* path) {
+  TextFile out;
+  const char* text = Call("-dM", "/dev/null", out) ? out.Map() : nullptr;
   if (text == nullptr) return false;
   char line[64];
   const auto length = static_cast<size_t>(EndOf(text, out.size(), line));
@@ -114,18 +108,11 @@ int Predefined::Answer(const char* question) {
   }
   char text[512];
   const int size = snprintf(text, sizeof text, "#if %s\nyes\n#else\nno\n#endif\n", question);
-  const char** step =
-      static_cast<const char**>(calloc(static_cast<size_t>(count_ + kMoreWords), sizeof *step));
   TextFile in;
   TextFile out;
-  const Said said;
-  if (step == nullptr || size >= static_cast<int>(sizeof text) || in.file() < 0 || out.file() < 0 ||
-      said.file() < 0 || !in.Write(text, static_cast<size_t>(size)))
+  if (size >= static_cast<int>(sizeof text) || in.file() < 0 || !in.Write(text, static_cast<size_t>(size)))
     return -1;
-  AskingWords(count_, words_, "-P", in.path(), step);
-  const bool is_well = said.IsWell(Run(step, out.file(), said.file()));
-  free(step);
-  const char* answer = is_well ? out.Map() : nullptr;
+  const char* answer = Call("-P", in.path(), out) ? out.Map() : nullptr;
   if (answer == nullptr) return -1;
   const bool yes = memmem(answer, out.size(), "yes", 3) != nullptr;
   const int length_of_line = snprintf(text, sizeof text, "?%d %s\n", yes ? 1 : 0, question);

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cc/compiler.h"
+
 namespace kiln::cc {
 
 /// What gcc defines, and has, with the options of a call: kept in a file, as it takes a call of gcc to learn.
@@ -28,14 +30,16 @@ class Predefined {
  private:
   bool Read(const char* path);
   bool Ask(const char* path);
+  /// Has gcc preprocess a file with these options; what it writes goes to `out`. False when it speaks.
+  bool Call(const char* how, const char* file, const TextFile& out) const;
 
   int count_;
   const char* const* words_;
   uint64_t options_;
   const char* place_;
   char* path_ = nullptr;
-  char* text_ =
-      nullptr;  ///< The file: the lines, one that tells that they are whole, and answers, as "?1 QUESTION".
+  /// The file: the lines, one that tells that they are whole, and answers, as "?1 QUESTION".
+  char* text_ = nullptr;
   size_t size_ = 0;
   size_t defines_ = 0;
   size_t answers_ = 0;  ///< Where they begin.

@@ -4,13 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cc/compiler.h"
+#include "cc/words.h"
+
 namespace kiln::cc {
 namespace {
 
 constexpr unsigned kForAll = 0666;  // The umask decides, as with gcc.
 constexpr size_t kColumns = 72;
-
-bool Begins(const char* word, const char* start) { return strncmp(word, start, strlen(start)) == 0; }
 
 // What changes what the preprocessor does or says, and is not known here.
 constexpr const char* kUnknown[] = {"-Wextra",
@@ -58,20 +59,16 @@ constexpr const char* kUnknown[] = {"-Wextra",
                                     "-fmodules"};
 
 // What a later C reads otherwise ('1'000', #elifdef) is not known.
-bool IsKnownStandard(const char* word) {
-  constexpr const char* kKnown[] = {"-std=gnu89", "-std=gnu90", "-std=gnu99",
-                                    "-std=gnu11", "-std=gnu17", "-std=gnu18"};
-  for (const char* known : kKnown)
-    if (strcmp(word, known) == 0) return true;
-  return false;
-}
+constexpr const char* kStandards[] = {"-std=gnu89", "-std=gnu90", "-std=gnu99",
+                                      "-std=gnu11", "-std=gnu17", "-std=gnu18"};
 
 }  // namespace
 
 bool ReadPreprocessing(int count, const char* const* words, Preprocessing& preprocessing) {
   const auto most = static_cast<size_t>(count);
   Preprocessing& p = preprocessing;
-  if (count < 2 || !p.folders.Reserve(2 * most) || !p.definitions.Reserve(most) ||
+  cpp::Stretch<cpp::Folder> system;
+  if (count < 2 || !p.folders.Reserve(2 * most) || !system.Reserve(most) || !p.definitions.Reserve(most) ||
       !p.includes.Reserve(most) || !p.prefix_maps.Reserve(most))
     return false;
   bool own_folders = true;
@@ -94,30 +91,26 @@ bool ReadPreprocessing(int count, const char* const* words, Preprocessing& prepr
       ++i;
       if (strcmp(word, "-include") == 0)
         p.includes.Add(value);
-      else if (word[2] != 's')
+      else if (word[2] == 's')
+        system.Add({value, true});
+      else
         p.folders.Add({value, false});
     } else if (Begins(word, "-isystem")) {
       return false;
     } else if (strcmp(word, "-D") == 0 || strcmp(word, "-U") == 0 || strcmp(word, "-W") == 0) {
       return false;
-    } else if (Begins(word, "-std=") && !IsKnownStandard(word)) {
+    } else if (Begins(word, "-std=") && !IsOneOf(word, kStandards)) {
       return false;
     } else if (Begins(word, "-fmacro-prefix-map=")) {
       p.prefix_maps.Add(word + strlen("-fmacro-prefix-map="));
     } else {
-      for (const char* unknown : kUnknown)
-        if (Begins(word, unknown)) return false;
+      if (BeginsWithOneOf(word, kUnknown)) return false;
       if (Begins(word, "-I")) p.folders.Add({word + 2, false});
       if (Begins(word, "-D") || Begins(word, "-U")) p.definitions.Add(word + 1);
     }
   }
   // Those of -isystem come behind all of -I.
-  for (int i = 1; i + 1 < count - 1; ++i) {
-    if (strcmp(words[i], "-isystem") == 0) p.folders.Add({words[i + 1], true});
-    if (strcmp(words[i], "-include") == 0 || strcmp(words[i], "-I") == 0 || strcmp(words[i], "-o") == 0 ||
-        strcmp(words[i], "-isystem") == 0)
-      ++i;
-  }
+  for (const cpp::Folder& folder : system) p.folders.Add(folder);
   for (const cpp::Folder& folder : p.folders) {
     const size_t size = strlen(folder.path);
     if (size == 0 || folder.path[size - 1] == '/' || folder.path[0] == '=') return false;
@@ -166,7 +159,7 @@ bool WriteDependencies(const char* path, const cpp::Stretch<cpp::Folder>& files)
   add("\n", 1);
   const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kForAll);
   if (file < 0) return false;
-  const bool is_written = write(file, text.begin(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool is_written = WriteAll(file, text.begin(), text.size());
   return close(file) == 0 && is_written;
 }
 

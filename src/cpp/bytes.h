@@ -71,4 +71,19 @@ inline void CopyBytes(char* to, const char* from, size_t size) {
   }
 }
 
+/// A number as it is written.
+class Decimal {
+ public:
+  explicit Decimal(uint32_t value) {
+    do digits_[--first_] = static_cast<char>('0' + value % 10);
+    while ((value /= 10) != 0);
+  }
+  const char* text() const { return digits_ + first_; }
+  size_t size() const { return sizeof digits_ - first_; }
+
+ private:
+  char digits_[10];
+  size_t first_ = sizeof digits_;
+};
+
 }  // namespace kiln::cpp

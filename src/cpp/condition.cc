@@ -45,13 +45,7 @@ bool Preprocessor::Evaluate() {
   Next();
   const Value value = Ternary(false);
   if (next_.kind != Kind::kEnd) Fail();
-  contexts_.Shrink(0);
   return !failed_ && value.number != 0;
-}
-
-void Preprocessor::Next() {
-  do Get(next_);
-  while (next_.kind == Kind::kPadding);
 }
 
 Preprocessor::Value Preprocessor::Ternary(bool skipped) {

@@ -12,7 +12,7 @@ bool Preprocessor::DefineParameters(Macro& macro) {
   for (bool wants_name = false;;) {
     Lex(token);
     if (token.Is(')') && !wants_name) break;
-    const bool is_rest = token.kind == Kind::kPunctuator && token.size == 3 && token.text[0] == '.';
+    const bool is_rest = token.IsEllipsis();
     Node* name = is_rest ? NodeOf("__VA_ARGS__", 11) : token.node;
     if (!is_rest &&
         (token.kind != Kind::kName || token.node->builtin == kVaArgs || token.node->builtin == kVaOpt))
@@ -22,7 +22,7 @@ bool Preprocessor::DefineParameters(Macro& macro) {
     if (name->parameter > 1000) return false;
     macro.is_variadic = is_rest;
     Lex(token);
-    if (!is_rest && token.kind == Kind::kPunctuator && token.size == 3 && token.text[0] == '.') {
+    if (!is_rest && token.IsEllipsis()) {
       macro.is_variadic = true;
       Lex(token);
     }
@@ -112,7 +112,6 @@ void Preprocessor::Define() {
   Token name{};
   Lex(name);
   if (name.kind != Kind::kName || name.node->builtin != kNoBuiltin) return Fail();
-  if (macros_.empty() && macros_.size() != 0) return Fail();
   Macro* macro = macros_.AddRoom(1);
   if (macro == nullptr) return Fail();
   *macro = Macro{};

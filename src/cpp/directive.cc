@@ -85,7 +85,6 @@ void Preprocessor::Conditional(uint8_t directive) {
       }
     }
     condition.was_true = is_true;
-    condition.skips = !is_true;
     if (!conditions_.Add(condition)) Fail();
     if (!failed_ && !is_true) Skip();
     return;
@@ -107,7 +106,6 @@ void Preprocessor::Conditional(uint8_t directive) {
     // Behind a group that was read its condition is not looked at.
     SkipToLineEnd();
   }
-  condition.skips = true;
   if (!failed_) Skip();
 }
 
@@ -161,13 +159,11 @@ void Preprocessor::Skip() {
         EndLine();
         if (condition.was_true) continue;
         condition.was_true = true;
-        condition.skips = false;
         return;
       }
       if (condition.was_true) continue;
       if (!Evaluate()) continue;
       condition.was_true = true;
-      condition.skips = false;
       return;
     }
   }
@@ -188,8 +184,7 @@ bool Preprocessor::IncludeName(Token& name, bool* angled) {
     return name.size > 0;
   }
   *angled = false;
-  do Get(name);
-  while (name.kind == Kind::kPadding);
+  GetNext(name);
   if (name.Is('<')) {
     // What macros come to, as it is written.
     char* text = texts_.AddRoom(0);
@@ -197,9 +192,8 @@ bool Preprocessor::IncludeName(Token& name, bool* angled) {
     name.text = text;
     name.size = 0;
     for (Token part{};;) {
-      Get(part);
+      GetNext(part);
       if (failed_ || part.kind == Kind::kEnd) return false;
-      if (part.kind == Kind::kPadding) continue;
       if (part.Is('>')) return name.size > 0;
       const bool blank = (part.flags & kWhiteBefore) != 0;
       char* at = texts_.AddRoom(part.size + (blank ? 1 : 0));
@@ -222,10 +216,8 @@ void Preprocessor::Include(bool next) {
   bool angled = false;
   if (!IncludeName(name, &angled)) return Fail();
   Token rest{};
-  do Get(rest);
-  while (rest.kind == Kind::kPadding);
+  GetNext(rest);
   if (rest.kind != Kind::kEnd) return Fail();
-  contexts_.Shrink(0);
   if (!failed_ && !EnterNamed(name.text, name.size, angled, next)) Fail();
 }
 

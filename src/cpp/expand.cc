@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cpp/bytes.h"
 #include "cpp/preprocessor.h"
 
 namespace kiln::cpp {
@@ -98,81 +99,87 @@ void Preprocessor::Get(Token& token) {
   }
 }
 
+/// The next token that is more than padding.
+void Preprocessor::GetNext(Token& token) {
+  do Get(token);
+  while (token.kind == Kind::kPadding);
+}
+
+/// The file's name as __FILE__ has it.
+const char* Preprocessor::Quoted(const Source& source, uint32_t* size) {
+  const char* path = source.path;
+  size_t left = source.path_size;
+  const char* before = "";
+  // The last one given that fits counts.
+  for (size_t i = asked_.prefix_map_count; i-- > 0;) {
+    const char* map = asked_.prefix_maps[i];
+    const char* equals = strchr(map, '=');
+    const auto old = static_cast<size_t>(equals == nullptr ? 0 : equals - map);
+    if (equals == nullptr || left < old || memcmp(path, map, old) != 0) continue;
+    before = equals + 1;
+    path += old;
+    left -= old;
+    break;
+  }
+  for (size_t i = 0; i < left; ++i)
+    if (path[i] == '"' || path[i] == '\\' || path[i] == '\n') Fail();
+  const size_t first = strlen(before);
+  char* text = texts_.AddRoom(first + left + 2);
+  if (text == nullptr) {
+    Fail();
+    return nullptr;
+  }
+  text[0] = '"';
+  memcpy(text + 1, before, first);
+  memcpy(text + 1 + first, path, left);
+  text[1 + first + left] = '"';
+  *size = static_cast<uint32_t>(first + left + 2);
+  return text;
+}
+
+void Preprocessor::EnterNumber(uint32_t number, uint32_t line) {
+  const Decimal decimal(number);
+  char* kept = texts_.AddRoom(decimal.size());
+  if (kept == nullptr) return Fail();
+  memcpy(kept, decimal.text(), decimal.size());
+  EnterText(Kind::kNumber, kept, static_cast<uint32_t>(decimal.size()), line);
+}
+
+void Preprocessor::EnterText(Kind kind, const char* text, uint32_t size, uint32_t line) {
+  Token token{};
+  token.kind = kind;
+  token.text = text;
+  token.size = size;
+  Push(Keep(token), 1, nullptr, line);
+}
+
 bool Preprocessor::EnterBuiltin(Node* node, const Token& name) {
-  char text[4096];
-  int size = 0;
-  const auto number = [&](uint32_t value) {
-    char digits[12];
-    size_t first = sizeof digits;
-    do digits[--first] = static_cast<char>('0' + value % 10);
-    while ((value /= 10) != 0);
-    size = static_cast<int>(sizeof digits - first);
-    memcpy(text, digits + first, static_cast<size_t>(size));
-  };
-  const auto quoted = [&](const Source& source) {
-    const char* path = source.path;
-    size_t left = source.path_size;
-    size_t at = 0;
-    text[at++] = '"';
-    // The last one given that fits counts.
-    for (size_t i = asked_.prefix_map_count; i-- > 0;) {
-      const char* map = asked_.prefix_maps[i];
-      const char* equals = strchr(map, '=');
-      const auto old = static_cast<size_t>(equals == nullptr ? 0 : equals - map);
-      if (equals == nullptr || left < old || memcmp(path, map, old) != 0) continue;
-      const size_t size_new = strlen(equals + 1);
-      if (size_new >= 1024) return Fail();
-      memcpy(text + at, equals + 1, size_new);
-      at += size_new;
-      path += old;
-      left -= old;
-      break;
-    }
-    if (left > 2048) return Fail();
-    for (; left > 0; --left, ++path) {
-      if (*path == '"' || *path == '\\' || *path == '\n') return Fail();
-      text[at++] = *path;
-    }
-    text[at++] = '"';
-    size = static_cast<int>(at);
-  };
+  uint32_t size = 0;
   switch (node->builtin) {
     case kFile:
-      quoted(*file().source);
+    case kBaseFile: {
+      const char* text = Quoted(node->builtin == kFile ? *file().source : *open_[0].source, &size);
+      EnterText(Kind::kQuoted, text, size, name.line);
       break;
-    case kBaseFile:
-      quoted(*open_[0].source);
-      break;
+    }
     case kLine:
-      number(name.line);
+      EnterNumber(name.line, name.line);
       break;
     case kCounter:
-      number(counter_++);
+      EnterNumber(counter_++, name.line);
       break;
     case kIncludeLevel:
-      number(static_cast<uint32_t>(open_.size() - 1));
+      EnterNumber(static_cast<uint32_t>(open_.size() - 1), name.line);
       break;
     case kForbidden:
     case kVaArgs:
     case kVaOpt:
       Fail();
-      return false;
+      break;
     default:
       return false;
   }
-  if (failed_) return false;
-  char* kept = texts_.AddRoom(static_cast<size_t>(size));
-  if (kept == nullptr) {
-    Fail();
-    return false;
-  }
-  memcpy(kept, text, static_cast<size_t>(size));
-  Token token{};
-  token.kind = text[0] == '"' ? Kind::kQuoted : Kind::kNumber;
-  token.text = kept;
-  token.size = static_cast<uint32_t>(size);
-  Push(Keep(token), 1, nullptr, name.line);
-  return true;
+  return !failed_;
 }
 
 // False when the name is to stay: it is of a macro with arguments, which do not follow.
@@ -243,9 +250,19 @@ bool Preprocessor::FindParenthesis() {
   return false;
 }
 
+/// A list's tokens from `base` on, kept elsewhere with an end behind them; nullptr when there is no room.
+Token* Preprocessor::Taken(Stretch<Token>& from, size_t base, uint32_t* count) {
+  *count = static_cast<uint32_t>(from.size() - base);
+  Token* kept = spare_.AddRoom(*count + 1);
+  if (kept == nullptr) return nullptr;
+  if (*count > 0) memcpy(kept, &from[base], *count * sizeof(Token));
+  End(kept[*count]);
+  from.Shrink(base);
+  return kept;
+}
+
 // Behind the "(": to the ")" that belongs to it.
 bool Preprocessor::Collect(Macro* macro, Argument* arguments) {
-  const size_t base = collecting_.size();
   uint32_t given = 0;
   bool ends = false;
   while (!ends) {
@@ -275,15 +292,10 @@ bool Preprocessor::Collect(Macro* macro, Argument* arguments) {
       if (macro->parameters == 0 && given == 1 && ends && collecting_.size() == first) break;
       return false;
     }
-    const auto count = static_cast<uint32_t>(collecting_.size() - first);
-    Token* kept = spare_.AddRoom(count + 1);
-    if (kept == nullptr) return false;
-    if (count > 0) memcpy(kept, &collecting_[first], count * sizeof(Token));
-    End(kept[count]);
-    arguments[given - 1].first = kept;
-    arguments[given - 1].count = count;
+    Argument& argument = arguments[given - 1];
+    argument.first = Taken(collecting_, first, &argument.count);
+    if (argument.first == nullptr) return false;
   }
-  collecting_.Shrink(base);
   if (macro->parameters == 0) return true;
   const bool omitted = given + 1 == macro->parameters && macro->is_variadic;
   if (given < macro->parameters && !omitted) return false;
@@ -320,16 +332,11 @@ void Preprocessor::Expand(Argument& argument) {
   if (failed_) return;
   if (contexts_.size() != depth) return Fail();
   Pop();
-  const auto count = static_cast<uint32_t>(collecting_.size() - base);
-  kept = spare_.AddRoom(count + 1);
-  if (kept == nullptr) return Fail();
-  if (count > 0) memcpy(kept, &collecting_[base], count * sizeof(Token));
-  collecting_.Shrink(base);
-  argument.expanded = kept;
-  argument.expanded_count = count;
+  argument.expanded = Taken(collecting_, base, &argument.expanded_count);
+  if (argument.expanded == nullptr) Fail();
 }
 
-const Token* Preprocessor::Stringified(const Argument& argument, bool white) {
+const Token* Preprocessor::Stringified(const Argument& argument) {
   size_t most = 3;
   for (uint32_t i = 0; i < argument.count; ++i) most += 2 * static_cast<size_t>(argument.first[i].size) + 1;
   char* text = texts_.AddRoom(most);
@@ -339,7 +346,6 @@ const Token* Preprocessor::Stringified(const Argument& argument, bool white) {
   }
   uint32_t size = 0;
   text[size++] = '"';
-  bool has_source = false;
   uint8_t source_flags = 0;
   bool source_is_null = true;
   for (uint32_t i = 0; i < argument.count; ++i) {
@@ -350,7 +356,6 @@ const Token* Preprocessor::Stringified(const Argument& argument, bool white) {
         source_is_null = !names_source;
         source_flags = token.flags;
       }
-      has_source = has_source || names_source;
       continue;
     }
     if (size > 1) {
@@ -370,78 +375,73 @@ const Token* Preprocessor::Stringified(const Argument& argument, bool white) {
   text[size++] = '"';
   Token token{};
   token.kind = Kind::kQuoted;
-  token.flags = white ? kWhiteBefore : 0;
   token.text = text;
   token.size = size;
   return Keep(token);
 }
 
-void Preprocessor::Replace(Macro* macro, Argument* arguments, uint32_t line) {
-  const Token* first = macro->tokens;
-  const Token* end = first + macro->count;
-  for (const Token* token = first; token < end; ++token) {
+// Makes of each argument what the macro wants of it.
+void Preprocessor::PrepareArguments(const Macro& macro, Argument* arguments) {
+  const Token* first = macro.tokens;
+  for (const Token* token = first; token < first + macro.count && !failed_; ++token) {
     if (token->kind != Kind::kParameter) continue;
     Argument& argument = arguments[token->parameter - 1];
     if ((token->flags & kStringify) != 0) {
-      if (argument.text == nullptr) argument.text = Stringified(argument, false);
+      if (argument.text == nullptr) argument.text = Stringified(argument);
     } else if ((token->flags & kPasteLeft) == 0 && !(token != first && (token[-1].flags & kPasteLeft) != 0)) {
       if (argument.expanded == nullptr) Expand(argument);
     }
-    if (failed_) return;
   }
-  const size_t base = building_.size();
-  const auto add = [&](const Token& token) {
-    if (!building_.Add(token)) Fail();
+}
+
+// Puts an argument in the place of its parameter, in the list that begins at `base`.
+void Preprocessor::AddArgument(const Macro& macro, const Token* token, const Argument& argument,
+                               size_t base) {
+  const auto add = [&](const Token& one) {
+    if (!building_.Add(one)) Fail();
   };
-  for (const Token* token = first; token < end && !failed_; ++token) {
-    if (token->kind != Kind::kParameter) {
-      add(*token);
-      continue;
+  const bool pastes_left = (token->flags & kPasteLeft) != 0;
+  const bool is_pasted = token != macro.tokens && (token[-1].flags & kPasteLeft) != 0;
+  size_t flagged = SIZE_MAX;  // Which token's paste flag is set or taken.
+  const Token* from = argument.expanded;
+  uint32_t count = argument.expanded_count;
+  if ((token->flags & kStringify) != 0) {
+    from = argument.text;
+    count = 1;
+  } else if (pastes_left || is_pasted) {
+    from = argument.first;
+    count = argument.count;
+    if (!pastes_left && building_.size() > base) {
+      const bool follows_comma =
+          building_.back().Is(',') && macro.is_variadic && token->parameter == macro.parameters;
+      if (follows_comma && from == nullptr)
+        building_.RemoveLast();
+      else if (follows_comma || count == 0)
+        flagged = building_.size() - 1;
     }
-    const Argument& argument = arguments[token->parameter - 1];
-    const bool pastes_left = (token->flags & kPasteLeft) != 0;
-    const bool is_pasted = token != first && (token[-1].flags & kPasteLeft) != 0;
-    size_t flagged = SIZE_MAX;  // Which token's paste flag is set or taken.
-    const Token* from;
-    uint32_t count;
-    if ((token->flags & kStringify) != 0) {
-      from = argument.text;
-      count = 1;
-    } else if (pastes_left) {
-      from = argument.first;
-      count = argument.count;
-    } else if (is_pasted) {
-      from = argument.first;
-      count = argument.count;
-      if (building_.size() > base) {
-        if (building_.back().Is(',') && macro->is_variadic && token->parameter == macro->parameters) {
-          if (from == nullptr)
-            building_.RemoveLast();
-          else
-            flagged = building_.size() - 1;
-        } else if (count == 0) {
-          flagged = building_.size() - 1;
-        }
-      }
-    } else {
-      from = argument.expanded;
-      count = argument.expanded_count;
-    }
-    if (!in_directive_ && token != first && !is_pasted) add(PaddingOf(*token));
-    for (uint32_t i = 0; i < count; ++i) add(from[i]);
-    if (count > 0 && pastes_left) flagged = building_.size() - 1;
-    if (!in_directive_ && !pastes_left) add(Gap());
-    if (flagged != SIZE_MAX) {
-      uint8_t& flags = building_[flagged].flags;
-      flags = static_cast<uint8_t>(pastes_left ? flags | kPasteLeft : flags & ~kPasteLeft);
-    }
+  }
+  if (!in_directive_ && token != macro.tokens && !is_pasted) add(PaddingOf(*token));
+  for (uint32_t i = 0; i < count; ++i) add(from[i]);
+  if (count > 0 && pastes_left) flagged = building_.size() - 1;
+  if (!in_directive_ && !pastes_left) add(Gap());
+  if (flagged == SIZE_MAX) return;
+  uint8_t& flags = building_[flagged].flags;
+  flags = static_cast<uint8_t>(pastes_left ? flags | kPasteLeft : flags & ~kPasteLeft);
+}
+
+void Preprocessor::Replace(Macro* macro, Argument* arguments, uint32_t line) {
+  PrepareArguments(*macro, arguments);
+  const size_t base = building_.size();
+  for (const Token* token = macro->tokens; token < macro->tokens + macro->count && !failed_; ++token) {
+    if (token->kind == Kind::kParameter)
+      AddArgument(*macro, token, arguments[token->parameter - 1], base);
+    else if (!building_.Add(*token))
+      Fail();
   }
   if (failed_) return;
-  const auto count = static_cast<uint32_t>(building_.size() - base);
-  Token* kept = spare_.AddRoom(count + 1);
+  uint32_t count = 0;
+  const Token* kept = Taken(building_, base, &count);
   if (kept == nullptr) return Fail();
-  if (count > 0) memcpy(kept, &building_[base], count * sizeof(Token));
-  building_.Shrink(base);
   Push(kept, count, nullptr, line);
 }
 

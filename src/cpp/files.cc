@@ -104,13 +104,21 @@ Source* Preprocessor::Find(const char* name, size_t size, bool angled, bool next
       return found;
     }
   }
+  Source* found = FindInFolders(name, size, first, folder);
+  // Perhaps the same folder by another name, which gcc passes over.
+  if (next && found != nullptr && found->size == from->size &&
+      memcmp(found->bytes, from->bytes, from->size) == 0)
+    Fail();
+  return found;
+}
+
+/// In the first folder, from the one numbered `first`, that has it.
+Source* Preprocessor::FindInFolders(const char* name, size_t size, int first, int* folder) {
   for (int i = first; i < static_cast<int>(asked_.folder_count); ++i) {
     const Folder& in = asked_.folders[i];
     const char* path = Joined(in.path, strlen(in.path), name, size);
     if (path == nullptr) return nullptr;
     if (Source* found = Read(path, strlen(path), in.is_system)) {
-      // Perhaps the same folder by another name, which gcc passes over.
-      if (next && found->size == from->size && memcmp(found->bytes, from->bytes, from->size) == 0) Fail();
       *folder = i;
       return found;
     }

@@ -98,13 +98,9 @@ void Preprocessor::Write(const char* text, size_t size) {
 
 // # LINE "FILE" FLAGS
 void Preprocessor::WriteMarker(uint32_t line, const Source* source) {
-  char digits[12];
-  size_t first = sizeof digits;
-  uint32_t rest = line;
-  do digits[--first] = static_cast<char>('0' + rest % 10);
-  while ((rest /= 10) != 0);
+  const Decimal number(line);
   Write("# ", 2);
-  Write(digits + first, sizeof digits - first);
+  Write(number.text(), number.size());
   Write(" \"", 2);
   for (const char* at = source->path; *at != '\0'; ++at) {
     if (*at == '\n') Fail();
@@ -140,16 +136,12 @@ void Preprocessor::MoveTo(uint32_t line, uint32_t column, bool begins) {
 // _Pragma("…") is a line of its own (C11 6.10.9).
 void Preprocessor::WritePragma() {
   Token token{};
-  const auto next = [&] {
-    do Get(token);
-    while (token.kind == Kind::kPadding);
-  };
-  next();
+  GetNext(token);
   if (!token.Is('(')) return Fail();
-  next();
+  GetNext(token);
   if (token.kind != Kind::kQuoted || token.text[0] != '"') return Fail();
   const Token text = token;
-  next();
+  GetNext(token);
   if (!token.Is(')')) return Fail();
   // gcc says that it is on the line that it reads.
   if (out_in_line_) {
@@ -232,13 +224,7 @@ bool Preprocessor::EnterNextInclude() {
   const size_t length = strlen(name);
   int folder = -1;
   Source* source = Read(name, length, false);
-  for (size_t at = 0; source == nullptr && at < asked_.folder_count; ++at) {
-    const Folder& in = asked_.folders[at];
-    const char* path = Joined(in.path, strlen(in.path), name, length);
-    if (path == nullptr) return false;
-    source = Read(path, strlen(path), in.is_system);
-    folder = static_cast<int>(at);
-  }
+  if (source == nullptr) source = FindInFolders(name, length, 0, &folder);
   if (source == nullptr || !Enter(source, folder)) return Fail(), false;
   // One that was not entered, for its guard.
   return open_.size() > 1 || EnterNextInclude();

@@ -83,8 +83,6 @@ class Preprocessor {
   struct Condition {
     bool was_true;  // Some part of it was read.
     bool in_else;
-    bool skips;  // This part is not read.
-    bool outer_skips;
     bool is_guard;
   };
   struct Context {
@@ -136,13 +134,20 @@ class Preprocessor {
 
   // expand.cc
   void Get(Token& token);
+  void GetNext(Token& token);
   bool Enter(Node* node, const Token& name);
   bool EnterBuiltin(Node* node, const Token& name);
+  const char* Quoted(const Source& source, uint32_t* size);
+  void EnterNumber(uint32_t number, uint32_t line);
+  void EnterText(Kind kind, const char* text, uint32_t size, uint32_t line);
   bool Collect(Macro* macro, Argument* arguments);
   bool FindParenthesis();
   void Replace(Macro* macro, Argument* arguments, uint32_t line);
+  void PrepareArguments(const Macro& macro, Argument* arguments);
+  void AddArgument(const Macro& macro, const Token* token, const Argument& argument, size_t base);
+  Token* Taken(Stretch<Token>& from, size_t base, uint32_t* count);
   void Expand(Argument& argument);
-  const Token* Stringified(const Argument& argument, bool white);
+  const Token* Stringified(const Argument& argument);
   void PasteAll(Token left);
   bool Paste(Token& left, const Token& right);
   void Push(const Token* tokens, uint32_t count, Node* macro, uint32_t line);
@@ -186,11 +191,12 @@ class Preprocessor {
   Value NameValue(const Token& token, bool skipped);
   Value Answered(const Token& token);
   bool IsDefined(const Node* node);
-  void Next();
+  void Next() { GetNext(next_); }
 
   // files.cc
   Source* Read(const char* path, size_t size, bool is_system);
   Source* Find(const char* name, size_t size, bool angled, bool next, int* folder);
+  Source* FindInFolders(const char* name, size_t size, int first, int* folder);
   char* Joined(const char* folder, size_t folder_size, const char* name, size_t name_size);
 
   // preprocess.cc

@@ -50,6 +50,7 @@ struct Token {
   uint16_t parameter;  ///< From 1.
 
   bool Is(char c) const { return kind == Kind::kPunctuator && size == 1 && text[0] == c; }
+  bool IsEllipsis() const { return kind == Kind::kPunctuator && size == 3 && text[0] == '.'; }
   bool Is(char c, char d) const {
     return kind == Kind::kPunctuator && size == 2 && text[0] == c && text[1] == d;
   }

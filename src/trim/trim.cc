@@ -96,14 +96,10 @@ class Writer {
   }
 
   bool Marker(Place place) {
-    char digits[10];
-    size_t first = sizeof digits;
-    uint32_t rest = place.line;
-    do digits[--first] = static_cast<char>('0' + rest % 10);
-    while ((rest /= 10) != 0);
+    const cpp::Decimal line(place.line);
     const File& file = unit_.files[place.file];
-    return Text("# ", 2) && Text(digits + first, sizeof digits - first) && Text(" ", 1) &&
-           Text(file.name, file.size) && (!file.is_system || Text(" 3", 2)) && Text("\n", 1);
+    return Text("# ", 2) && Text(line.text(), line.size()) && Text(" ", 1) && Text(file.name, file.size) &&
+           (!file.is_system || Text(" 3", 2)) && Text("\n", 1);
   }
 
   bool MoveTo(Place place) {
