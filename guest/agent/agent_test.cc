@@ -13,7 +13,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 class Agent : public AgentTest {};
-INSTANTIATE_TEST_SUITE_P(Programs, Agent, testing::Values(KILN_AGENT_STATIC, KILN_AGENT_NATIVE), ProgramName);
+INSTANTIATE_TEST_SUITE_P(Programs, Agent, kPrograms, ProgramName);
 
 TEST_P(Agent, AnnouncesItselfThenAnswersHello) {
   Guest guest(GetParam());

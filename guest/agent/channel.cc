@@ -105,12 +105,12 @@ Failure Channel::OpenStreams(const wire::ExecOf<Owner>& request, Stdio& stdio) {
 
 Failure Channel::StartCommand(const wire::ExecOf<Owner>& request, int console) {
   Command command;
-  if (const int error = command.Unpack(request); error != 0) {
-    command.Free();
-    return Failed(error, "take a command of ", uint64_t{request.argv.count}, " words");
-  }
   Stdio stdio;
-  Failure failure;
+  Failure failure = command.Take(request);
+  if (failure) {
+    command.Free();
+    return failure;
+  }
   if (console >= 0) {
     stdio.in = stdio.out = stdio.err = console;
     stdio.terminal = true;
@@ -130,6 +130,18 @@ Failure Channel::StartCommand(const wire::ExecOf<Owner>& request, int console) {
   for (const Output& output : out_)
     if (output.fd >= 0) NonBlocking(output.fd);
   return failure;
+}
+
+bool Channel::GiveTo(Spare& spare, View payload, uint32_t exec_flags) {
+  Spare::Lent lent;
+  if (!spare.Give(request_, payload, exec_flags, lent)) return false;
+  begun_ns_ = NowNs(CLOCK_MONOTONIC);
+  pid_ = lent.pid;
+  status_ = lent.status;
+  in_ = lent.in;
+  for (int i = 0; i < 2; ++i) out_[i].fd = lent.out[i];
+  if (request_ != wire::Type::kExec) spare_ = &spare;
+  return true;
 }
 
 Failure Channel::StartTransfer(Body body, const void* request, bool input, bool output) {
@@ -170,6 +182,11 @@ void Channel::OnStatus(Outbox& outbox) {
   }
   if (record.kind == StatusRecord::kFileInfo) return outbox.Send(id_, record.file);
   failure_ = {record.error, record.what};
+  if (record.kind != StatusRecord::kDone || spare_ == nullptr) return;
+  spare_->GiveBack(status_);
+  spare_ = nullptr;
+  status_ = -1;
+  pid_ = 0;
 }
 
 void Channel::EndOutput(int index, Outbox& outbox) {
@@ -416,6 +433,7 @@ Channel* Channel::Make(uint32_t id, wire::Type request, bool chained, uint32_t o
 }
 
 void Channel::Destroy(Channel* channel) {
+  if (channel->spare_ != nullptr) channel->spare_->Forget();
   Close(channel->status_);
   Close(channel->in_);
   for (Output& output : channel->out_) Close(output.fd);

@@ -4,7 +4,7 @@
 #include <sys/types.h>
 
 #include "outbox.h"
-#include "process.h"
+#include "spare.h"
 
 /// One request that has a process: its streams, flow control and end.
 namespace kiln::agent {
@@ -26,6 +26,9 @@ class Channel {
 
   /// Starts the command with its streams, or on `console` (a terminal) when that is not -1.
   Failure StartCommand(const wire::ExecOf<Owner>& request, int console);
+  /// Gives the request (its payload; the flags of an Exec) to the spare instead; false when that takes it
+  /// not.
+  bool GiveTo(Spare& spare, View payload, uint32_t exec_flags);
   Failure StartTransfer(Body body, const void* request, bool input, bool output);
 
   uint32_t id() const { return id_; }
@@ -99,6 +102,7 @@ class Channel {
   bool terminal_ = false;
   bool closing_ = false;
   pid_t pid_ = 0;
+  Spare* spare_ = nullptr;  // Whose `pid_` and `status_` are, while it does a request that is not its last.
   int status_ = -1;
   Failure failure_;
   bool reaped_ = false;

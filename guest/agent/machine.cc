@@ -57,6 +57,7 @@ Line RunningPrograms() {
     const ssize_t size = ReadSmallFile(proc, Text(entry->d_name, "/comm").c_str(), name, sizeof(name));
     if (size <= 1) continue;
     const View comm(name, static_cast<size_t>(size) - 1);
+    if (comm == View(Spare::kName)) continue;
     list.Add(list.view().size == 0 ? "" : ", ").Add(comm).Add(" (").Add(static_cast<uint64_t>(pid)).Add(")");
   }
   closedir(folder);
@@ -95,13 +96,15 @@ Failure Mount(const wire::MountOf<Owner>& request) {
   const int errors[] = {source.error(), target.error(), fstype.error(), options.error()};
   for (const int error : errors)
     if (error != 0) return {error, what};
-  if (request.mkdir != 0)
-    if (const int error = MakeFolders(target.get(), 0755); error != 0)
-      return Failed(error, "make folder ", request.target, " to mount on");
-  if (mount(source.get(), target.get(), fstype.size() > 0 ? fstype.get() : nullptr, request.flags,
-            options.get()) != 0)
-    return {errno, what};
-  return {};
+  const auto mounted = [&] {
+    return mount(source.get(), target.get(), fstype.size() > 0 ? fstype.get() : nullptr, request.flags,
+                 options.get()) == 0;
+  };
+  if (mounted()) return {};
+  if (errno != ENOENT || request.mkdir == 0) return {errno, what};
+  if (const int error = MakeFolders(target.get(), 0755); error != 0)
+    return Failed(error, "make folder ", request.target, " to mount on");
+  return mounted() ? Failure() : Failure{errno, what};
 }
 
 Failure Unmount(const wire::UnmountOf<Owner>& request) {
@@ -131,8 +134,10 @@ Failure SwitchRoot(const wire::SwitchRootOf<Owner>& request) {
     struct stat info{};
     // Not every root has each folder, and not each is mounted here.
     if (stat(folder, &info) != 0 || info.st_dev == old_root.st_dev) continue;
-    mkdir(moved, 0755);
-    if (mount(folder, moved, nullptr, MS_MOVE, nullptr) == 0 || errno == ENOENT) continue;
+    const auto is_moved = [&] { return mount(folder, moved, nullptr, MS_MOVE, nullptr) == 0; };
+    if (is_moved()) continue;
+    // A root that can't be written to goes without.
+    if (errno == ENOENT && (mkdir(moved, 0755) != 0 || is_moved() || errno == ENOENT)) continue;
     // What a user namespace inherited cannot be moved, but shown in a second place.
     if (mount(folder, moved, nullptr, MS_BIND | MS_REC, nullptr) != 0)
       return Failed(errno, "move ", folder, " to ", moved);

@@ -9,6 +9,17 @@ namespace kiln::agent {
 
 using Owner = wire::Borrowed;
 
+/// Reads a message; false when it is not put together as the protocol says.
+template <class M>
+bool Decode(View payload, M& message) {
+  wire::FieldReader reader(payload);
+  M::Fields(message, reader);
+  return reader.Complete();
+}
+inline Failure Unreadable() {
+  return Failed(EPROTO, "read a request that is not put together as the protocol says");
+}
+
 Failure Mount(const wire::MountOf<Owner>& request);
 Failure Unmount(const wire::UnmountOf<Owner>& request);
 Failure SwitchRoot(const wire::SwitchRootOf<Owner>& request);

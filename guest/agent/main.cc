@@ -17,8 +17,8 @@ struct Storage {
 };
 
 /// Serves the protocol on a descriptor as an ordinary process. Requests that change the machine are for it
-/// only when it is the init of a PID namespace of its own.
-int ServeDescriptor(int fd, Storage& storage) {
+/// only when it is the init of a PID namespace of its own. `spare`: whether there is one, as in a machine.
+int ServeDescriptor(int fd, bool spare, Storage& storage) {
   PrepareSignals();
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   Roots roots;
@@ -32,6 +32,7 @@ int ServeDescriptor(int fd, Storage& storage) {
   origin.pid1 = getpid() == 1;
   Session session;
   session.Begin(link, roots, origin, storage.notes, origin.pid1, storage.inbox, storage.outbox);
+  if (spare) session.HaveSpare();
   session.Announce();
   session.Run();
   return 0;
@@ -91,6 +92,7 @@ int BeInit(Storage& storage) {
   storage.modules.LoadNext(roots, notes);
   MountRest(notes);
   GetReadyForClones();
+  session.HaveSpare();
   session.Run();
   Say(Text("the link to the host is gone for good"));
   EndMachine(false, roots);
@@ -104,8 +106,9 @@ int main(int argc, char** argv) {
   static kiln::agent::Storage storage;
   const char* slash = argc > 0 ? strrchr(argv[0], '/') : nullptr;
   const char* name = argc > 0 ? (slash == nullptr ? argv[0] : slash + 1) : "";
-  if (argc == 3 && strcmp(argv[1], "--test-fd") == 0)
-    return kiln::agent::ServeDescriptor(atoi(argv[2]), storage);
+  const bool spare = argc == 3 && strcmp(argv[1], "--test-fd-spare") == 0;
+  if (argc == 3 && (spare || strcmp(argv[1], "--test-fd") == 0))
+    return kiln::agent::ServeDescriptor(atoi(argv[2]), spare, storage);
   if (kiln::box::Find(name) == nullptr && getpid() == 1) return kiln::agent::BeInit(storage);
   return kiln::box::Main(name, argc, argv);
 }

@@ -33,12 +33,8 @@ void DefaultSignals() {
 }
 
 [[noreturn]] void BeChild(const Stdio& stdio, Body body, const void* what, int status) {
-  DefaultSignals();
-  setsid();
-  if (stdio.terminal && ioctl(stdio.in, TIOCSCTTY, 0) != 0)
-    FailChild(status, Failed(errno, "make the new terminal the controlling one"));
-  if (dup2(stdio.in, 0) < 0 || dup2(stdio.out, 1) < 0 || dup2(stdio.err, 2) < 0)
-    FailChild(status, Failed(errno, "set up stdin, stdout and stderr"));
+  BecomeLeader();
+  if (const Failure failure = TakeStreams(stdio)) FailChild(status, failure);
   body(what, status);
   _exit(0);
 }
@@ -54,6 +50,10 @@ Failure TakeIdentity(const wire::ExecOf<Owner>& request) {
   for (uint32_t i = 0; i < request.groups.count; ++i) groups[i] = request.groups.At(i);
   // A user namespace may forbid this even to its root, who loses nothing by keeping what groups there are.
   const bool keep = request.groups.count == 0 && request.uid == 0;
+  // Nothing to change for root's own.
+  if (keep && request.gid == 0 && getuid() == 0 && getgid() == 0 && getegid() == 0 &&
+      getgroups(0, nullptr) == 0)
+    return {};
   if (setgroups(request.groups.count, groups) != 0 && !(errno == EPERM && keep)) {
     // Without CONFIG_MULTIUSER everybody is root.
     if (errno == ENOSYS && request.uid == 0) return {};
@@ -116,6 +116,26 @@ int SearchAndExec(const char* path, const Command& command, char* tried) {
 
 }  // namespace
 
+void BecomeLeader() {
+  DefaultSignals();
+  setsid();
+}
+
+Failure TakeStreams(const Stdio& stdio) {
+  if (stdio.terminal && ioctl(stdio.in, TIOCSCTTY, 0) != 0)
+    return Failed(errno, "make the new terminal the controlling one");
+  if (dup2(stdio.in, 0) < 0 || dup2(stdio.out, 1) < 0 || dup2(stdio.err, 2) < 0)
+    return Failed(errno, "set up stdin, stdout and stderr");
+  return {};
+}
+
+void CloseFrom(int first) {
+#ifdef SYS_close_range
+  if (syscall(SYS_close_range, static_cast<unsigned>(first), ~0U, 0) == 0) return;
+#endif
+  for (int fd = first; fd < first + 4096; ++fd) close(fd);
+}
+
 int StartProcess(const Stdio& stdio, Body body, const void* what, pid_t& pid, int& status) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return errno;
@@ -141,8 +161,15 @@ void FailChild(int status, const Failure& failure) {
   _exit(127);
 }
 
-int Command::Unpack(const wire::ExecOf<Owner>& from) {
+Failure Command::Take(const wire::ExecOf<Owner>& from) {
   request = &from;
+  const int error = Unpack();
+  if (error == 0) return {};
+  return Failed(error, "take a command of ", uint64_t{from.argv.count}, " words");
+}
+
+int Command::Unpack() {
+  const wire::ExecOf<Owner>& from = *request;
   if (from.argv.count == 0) return EINVAL;
   // The pointers, then the bytes; each text gives up its 4 bytes of length for one NUL.
   const size_t pointers = (size_t{from.argv.count} + from.env.count + 2) * sizeof(char*);

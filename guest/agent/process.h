@@ -10,7 +10,7 @@ namespace kiln::agent {
 
 /// What a child tells its parent through the status pipe; one write, so never torn. The pipe closes on exec.
 struct StatusRecord {
-  enum Kind : uint32_t { kFailed = 1, kFileInfo = 2 };
+  enum Kind : uint32_t { kFailed = 1, kFileInfo = 2, kDone = 3 };  // kDone: of a spare; `error` may be 0.
   Kind kind = kFailed;
   int error = 0;
   Line what;
@@ -33,18 +33,28 @@ using Body = void (*)(const void* what, int status);
 /// the end to read StatusRecords from, non-blocking.
 int StartProcess(const Stdio& stdio, Body body, const void* what, pid_t& pid, int& status);
 
+/// What a child does first: default signals, a session of its own.
+void BecomeLeader();
+/// Makes them 0, 1 and 2, and a terminal the controlling one.
+Failure TakeStreams(const Stdio& stdio);
+/// Closes this descriptor and all behind it.
+void CloseFrom(int first);
+
 /// Tells the parent and ends the child.
 [[noreturn]] void FailChild(int status, const Failure& failure);
 
 /// An Exec request unpacked into what execve wants, in one block of memory.
 class Command {
  public:
-  /// 0 or errno (EINVAL for a text with a NUL in it or no argv[0], ENOMEM).
-  int Unpack(const wire::ExecOf<Owner>& request);
+  /// EINVAL for a text with a NUL in it or no argv[0], ENOMEM. What was taken is to be freed all the same.
+  Failure Take(const wire::ExecOf<Owner>& request);
   void Free();
   const wire::ExecOf<Owner>* request = nullptr;
   char** argv = nullptr;
   char** env = nullptr;
+
+ private:
+  int Unpack();
 };
 
 /// Body for a Command: identity, folder, exec.

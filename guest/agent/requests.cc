@@ -11,17 +11,6 @@
 namespace kiln::agent {
 namespace {
 
-template <class M>
-bool Read(View payload, M& message) {
-  wire::FieldReader reader(payload);
-  M::Fields(message, reader);
-  return reader.Complete();
-}
-
-Failure Unreadable() {
-  return Failed(EPROTO, "read a request that is not put together as the protocol says");
-}
-
 bool IsForInit(wire::Type type) {
   return type == wire::Type::kMount || type == wire::Type::kUnmount || type == wire::Type::kNetUp ||
          type == wire::Type::kLeaveRoot || (type >= wire::Type::kSwitchRoot && type <= wire::Type::kEntropy);
@@ -31,7 +20,7 @@ bool IsForInit(wire::Type type) {
 /// makes the root from memory costs no fork.
 bool MayHang(wire::Type type, View payload) {
   wire::MountOf<Owner> mount;
-  if (type == wire::Type::kMount) return Read(payload, mount) && MountMayHang(mount.fstype);
+  if (type == wire::Type::kMount) return Decode(payload, mount) && MountMayHang(mount.fstype);
   return type == wire::Type::kUnmount || type == wire::Type::kLoadModule ||
          type == wire::Type::kUnloadModule || type == wire::Type::kAwaitFile;
 }
@@ -40,7 +29,7 @@ bool MayHang(wire::Type type, View payload) {
 template <class M, class Act>
 Failure Do(View payload, Act act) {
   M request;
-  return Read(payload, request) ? act(request) : Unreadable();
+  return Decode(payload, request) ? act(request) : Unreadable();
 }
 
 }  // namespace
@@ -80,7 +69,7 @@ void Session::Dispatch(const Message& message) {
   if (message.type == wire::Type::kHello) return HandleHello(message);
   if (message.type == wire::Type::kPing) {
     wire::Ping ping;
-    if (!Read(message.payload, ping)) return Violation("a Ping that is none");
+    if (!Decode(message.payload, ping)) return Violation("a Ping that is none");
     wire::Pong pong;
     pong.token = ping.token;
     return outbox_.Send(message.channel, pong);
@@ -99,7 +88,7 @@ void Session::HandleHello(const Message& message) {
   // Our own Hello lets the host say in words who is too old.
   if (version < wire::kMinVersion || min_version > wire::kVersion) return SendHello(0);
   wire::HostHelloOf<Owner> hello;
-  if (!Read(message.payload, hello))
+  if (!Decode(message.payload, hello))
     return Violation("a Hello that is not put together as the protocol says");
   greeted_ = true;
   output_window_ = hello.window;
@@ -124,13 +113,13 @@ void Session::HandleStream(const Message& message) {
     case wire::Type::kEof:
       return channel->TakeEof();
     case wire::Type::kCredit:
-      if (Read(message.payload, credit)) return channel->TakeCredit(credit);
+      if (Decode(message.payload, credit)) return channel->TakeCredit(credit);
       return Violation("a Credit that is none");
     case wire::Type::kSignal:
-      if (Read(message.payload, signal)) return channel->TakeSignal(signal.signal);
+      if (Decode(message.payload, signal)) return channel->TakeSignal(signal.signal);
       return Violation("a Signal that is none");
     case wire::Type::kResize:
-      if (Read(message.payload, size)) return channel->TakeResize(size);
+      if (Decode(message.payload, size)) return channel->TakeResize(size);
       return Violation("a Resize that is none");
     case wire::Type::kClose:
       return channel->TakeClose();
@@ -190,25 +179,29 @@ void Session::StartChannel(const Message& message) {
   const auto start_silent = [&](Body body, const void* request) {
     return channel->StartTransfer(body, request, false, false);
   };
+  const auto lend = [&](uint32_t exec_flags) {
+    return console_ < 0 && channel->GiveTo(spare_, message.payload, exec_flags);
+  };
   Failure failure = Unreadable();
   if (message.type == wire::Type::kExec) {
-    if (Read(message.payload, exec)) failure = channel->StartCommand(exec, console_);
+    if (Decode(message.payload, exec))
+      failure = lend(exec.flags) ? Failure() : channel->StartCommand(exec, console_);
   } else if (message.type == wire::Type::kPut) {
-    if (Read(message.payload, put)) failure = channel->StartTransfer(RunPut, &put, true, false);
+    if (Decode(message.payload, put)) failure = channel->StartTransfer(RunPut, &put, true, false);
   } else if (message.type == wire::Type::kGet) {
-    if (Read(message.payload, get)) failure = channel->StartTransfer(RunGet, &get, false, true);
+    if (Decode(message.payload, get)) failure = channel->StartTransfer(RunGet, &get, false, true);
   } else if (message.type == wire::Type::kKmsgFollow) {
-    if (Read(message.payload, kmsg)) failure = channel->StartTransfer(RunKmsgFollow, &kmsg, false, true);
+    if (Decode(message.payload, kmsg)) failure = channel->StartTransfer(RunKmsgFollow, &kmsg, false, true);
   } else if (message.type == wire::Type::kMount) {
-    if (Read(message.payload, mount)) failure = start_silent(RunMount, &mount);
+    if (Decode(message.payload, mount)) failure = lend(0) ? Failure() : start_silent(RunMount, &mount);
   } else if (message.type == wire::Type::kUnmount) {
-    if (Read(message.payload, unmount)) failure = start_silent(RunUnmount, &unmount);
+    if (Decode(message.payload, unmount)) failure = start_silent(RunUnmount, &unmount);
   } else if (message.type == wire::Type::kLoadModule) {
-    if (Read(message.payload, load.request)) failure = start_silent(RunLoadModule, &load);
+    if (Decode(message.payload, load.request)) failure = start_silent(RunLoadModule, &load);
   } else if (message.type == wire::Type::kUnloadModule) {
-    if (Read(message.payload, unload)) failure = start_silent(RunUnloadModule, &unload);
+    if (Decode(message.payload, unload)) failure = start_silent(RunUnloadModule, &unload);
   } else if (message.type == wire::Type::kAwaitFile) {
-    if (Read(message.payload, await)) failure = start_silent(RunAwaitFile, &await);
+    if (Decode(message.payload, await)) failure = start_silent(RunAwaitFile, &await);
   } else if (message.payload.size == 0) {
     failure = start_silent(RunSyncDisks, nullptr);
   }

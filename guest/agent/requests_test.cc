@@ -14,8 +14,7 @@ namespace {
 using testing::HasSubstr;
 
 class AgentRequests : public AgentTest {};
-INSTANTIATE_TEST_SUITE_P(Programs, AgentRequests, testing::Values(KILN_AGENT_STATIC, KILN_AGENT_NATIVE),
-                         ProgramName);
+INSTANTIATE_TEST_SUITE_P(Programs, AgentRequests, kPrograms, ProgramName);
 
 TEST_P(AgentRequests, PutIsWholeOrNotAtAll) {
   Guest guest(GetParam());

@@ -148,6 +148,7 @@ void Session::ReapChildren() {
     rusage usage{};
     const pid_t pid = wait4(-1, &status, WNOHANG, &usage);
     if (pid <= 0) return;
+    if (pid == spare_.pid()) spare_.Forget();
     for (Channel* channel : channels_)
       if (channel != nullptr && channel->pid() == pid) channel->OnReaped(status, usage);
   }

@@ -29,6 +29,8 @@ class Session {
              char* inbox, char* outbox);
   /// The Hello that nobody asked for.
   void Announce();
+  /// Has a process at hand for the first requests that need one.
+  void HaveSpare() { spare_.Fork(origin_.pid1); }
   /// Writes what the link takes at once.
   void Flush();
   /// Serves until the link ends for good (a test's socket, a script).
@@ -107,6 +109,7 @@ class Session {
   size_t message_size_ = 0;
   wire::Header message_header_;
   Channel* channels_[kMaxChannels] = {};
+  Spare spare_;
   Postponed* postponed_ = nullptr;  // In the order they came.
   size_t postponed_bytes_ = 0;
 };

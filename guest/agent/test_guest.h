@@ -29,6 +29,9 @@ using wire::Type;
 
 inline constexpr uint32_t kWindow = 256 * 1024;
 
+#define KILN_WITH_SPARE " with a spare"
+inline constexpr const char* kWithSpare = KILN_WITH_SPARE;
+
 /// What came on one channel.
 struct Seen {
   std::string out;
@@ -44,12 +47,16 @@ struct Seen {
 
 class Guest {
  public:
-  explicit Guest(const std::string& program, bool own_namespaces = false) {
+  /// `program` may end with kWithSpare.
+  explicit Guest(std::string program, bool own_namespaces = false) {
+    const bool spare = program.ends_with(kWithSpare);
+    if (spare) program.resize(program.size() - std::string_view(kWithSpare).size());
     int ends[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     link_ = ends[0];
     const std::string fd = std::to_string(ends[1]);
-    std::vector<const char*> argv = {program.c_str(), "--test-fd", fd.c_str(), nullptr};
+    std::vector<const char*> argv = {program.c_str(), spare ? "--test-fd-spare" : "--test-fd", fd.c_str(),
+                                     nullptr};
     if (own_namespaces) {
       const std::vector<const char*> unshare = Unshare();
       argv.insert(argv.begin(), unshare.begin(), unshare.end());
@@ -261,8 +268,13 @@ class AgentTest : public testing::TestWithParam<const char*> {
   std::filesystem::path folder_;
 };
 
+/// Each way to run the agent: as built, and with a child forked ahead as in a machine (spare.h).
+inline const auto kPrograms =
+    testing::Values(KILN_AGENT_STATIC, KILN_AGENT_NATIVE, KILN_AGENT_STATIC KILN_WITH_SPARE,
+                    KILN_AGENT_NATIVE KILN_WITH_SPARE);
 inline std::string ProgramName(const testing::TestParamInfo<const char*>& param) {
-  return param.index == 0 ? "Static" : "Native";
+  const char* names[] = {"Static", "Native", "StaticSpare", "NativeSpare"};
+  return names[param.index];
 }
 
 }  // namespace kiln

@@ -23,15 +23,8 @@ void OnTerminate(int) { *StopFlag() = 1; }
 /// These never exec, so what they inherited is closed by hand: another command's stdin held open here would
 /// never come to its end.
 void CloseInherited(int keep) {
-  for (int fd = 3; fd < 3 + 4096; ++fd) {
-    if (fd == keep) {
-#ifdef SYS_close_range
-      if (syscall(SYS_close_range, static_cast<unsigned>(fd) + 1, ~0U, 0) == 0) return;
-#endif
-      continue;
-    }
-    close(fd);
-  }
+  for (int fd = 3; fd < keep; ++fd) close(fd);
+  CloseFrom(keep + 1);
 }
 
 /// SIGTERM is only let through while waiting for input, so that it is never missed.

@@ -93,6 +93,8 @@ class Planner {
       if (guest_.tmpfs) Mount("tmpfs", base_ + "/tmp", "tmpfs", "mode=1777");
       return;
     }
+    plan_.early_steps.emplace_back(MakeFolder{std::string(kLower)});
+    plan_.early_steps.emplace_back(MakeFolder{base_});
     LowerAt(std::string(kLower));
     EarlyTmpfs(kUpper);
     plan_.early_steps.emplace_back(MakeFolder{fmt::format("{}/upper", kUpper)});

@@ -43,6 +43,8 @@ TEST(PlanRoot, HostIsAnOverlayOverNineP) {
   ASSERT_TRUE(plan);
   EXPECT_EQ(Text(*plan),
             "export / as kroot ro\n"
+            "mkdir 755 /kiln/lower\n"
+            "mkdir 755 /kiln/root\n"
             "mount tmpfs tmpfs /kiln/upper rw\n"
             "mkdir 755 /kiln/upper/upper\n"
             "mkdir 755 /kiln/upper/work\n"
