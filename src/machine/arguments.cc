@@ -106,8 +106,9 @@ class Builder {
     Put("-machine", type.Add("dump-guest-core", false));
     Put("-accel", Name(machine_.accelerator));
     // The model keeps its own commas: "max,la57=off" is a model and a flag.
-    Put("-cpu", machine_.cpu_model.empty() ? DefaultCpuModel(machine_.arch, machine_.accelerator)
-                                           : machine_.cpu_model);
+    Put("-cpu", machine_.cpu_model.empty()
+                    ? DefaultCpuModel(machine_.arch, machine_.accelerator, features_.slow_cpu_flags)
+                    : machine_.cpu_model);
     Put("-smp", fmt::to_string(machine_.cpus));
     if (!machine_.firmware.empty()) Put("-bios", machine_.firmware);
     Put("-rtc", "base=utc");

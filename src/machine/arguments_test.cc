@@ -87,7 +87,7 @@ TEST(OptionWriter, FirstWordMayBeAbsent) {
 TEST(QemuArguments, Minimal) {
   EXPECT_EQ(ShellJoin(Arguments(Plain(), Wiring::Terminal())),
             "-name guest=kiln -no-user-config -nodefaults -display none -no-reboot "
-            "-machine q35,dump-guest-core=off -accel tcg -cpu max,la57=off -smp 1 -rtc base=utc "
+            "-machine q35,dump-guest-core=off -accel tcg -cpu max,la57=off,erms=off -smp 1 -rtc base=utc "
             "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -m 1024M "
             "-kernel /boot/vmlinux -initrd /tmp/initrd -append 'console=ttyS0 panic=-1' "
             "-chardev stdio,id=console,signal=on -serial chardev:console -chardev null,id=agent "

@@ -48,6 +48,7 @@ QemuFeatures QemuFeatures::Everything() {
   features.version = "any";
   features.machine_types = {"microvm", "pc", "q35"};
   features.cpu_models = {"host", "max", "qemu64"};
+  features.slow_cpu_flags = {"erms"};
   return features;
 }
 

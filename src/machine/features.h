@@ -42,6 +42,8 @@ struct FeatureInfo {
 std::span<const FeatureInfo> AllFeatures();
 const FeatureInfo& Info(Feature feature);
 
+inline constexpr std::string_view kSlowCpuFlags[] = {"erms", "fsrm", "fsrs", "fzrm", "fsrc"};
+
 /// What one QEMU binary can do.
 class QemuFeatures {
  public:
@@ -57,6 +59,9 @@ class QemuFeatures {
   std::string version{};                     ///< For people only ("7.2.22 (Debian 1:7.2…)").
   std::vector<std::string> machine_types{};  ///< Names and aliases, sorted.
   std::vector<std::string> cpu_models{};     ///< Sorted.
+  /// Flags of its largest CPU model that make an emulated guest slower, as it then copies and clears memory
+  /// by the instructions that do a byte at a time (rep movsb, rep stosb): those of kSlowCpuFlags that it has.
+  std::vector<std::string> slow_cpu_flags{};
   bool operator==(const QemuFeatures&) const = default;
 
  private:

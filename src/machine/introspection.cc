@@ -20,6 +20,9 @@ constexpr std::string_view kIntrospection[] = {
 constexpr std::string_view kQ35 =
     R"({"execute":"device-list-properties","arguments":{"typename":"ICH9-LPC"},"id":"q35"})";
 
+constexpr std::string_view kLargestCpu =
+    R"({"execute":"device-list-properties","arguments":{"typename":"max-x86_64-cpu"},"id":"cpu"})";
+
 /// obj[key] when obj is an object that has it, else null.
 const json& At(const json& object, const char* key) {
   static const json kNull;
@@ -84,7 +87,7 @@ std::string IntrospectionRequest() {
   std::string request;
   for (const std::string_view command : kIntrospection)
     request += fmt::format("{{\"execute\":\"{0}\",\"id\":\"{0}\"}}\n", command);
-  request += fmt::format("{}\n", kQ35);
+  request += fmt::format("{}\n{}\n", kQ35, kLargestCpu);
   // QEMU drops what it has not begun when its input ends; it takes one command at a time, so that with two
   // behind it "quit" has surely been read.
   for (const char* command : {"quit", "query-status", "query-status"})
@@ -143,6 +146,9 @@ Result<QemuFeatures> ParseIntrospection(std::string_view output, Arch arch) {
   machines.merge(Collect(answers["query-machines"], "alias"));
   features.machine_types = Names(std::move(machines));
   features.cpu_models = Names(Collect(answers["query-cpu-definitions"], "name"));
+  const std::set<std::string> flags = Collect(answers["cpu"], "name");
+  for (const std::string_view flag : kSlowCpuFlags)
+    if (flags.contains(std::string(flag))) features.slow_cpu_flags.emplace_back(flag);
   return features;
 }
 

@@ -44,10 +44,14 @@ std::string_view Name(AgentLink::Transport transport) {
   KILN_CHECK(false, "transport {}", static_cast<int>(transport));
 }
 
-std::string DefaultCpuModel(Arch arch, Accelerator accelerator) {
+std::string DefaultCpuModel(Arch arch, Accelerator accelerator, std::span<const std::string> slow_flags) {
   switch (arch) {
-    case Arch::kX86_64:
-      return accelerator == Accelerator::kKvm ? "host" : "max,la57=off";
+    case Arch::kX86_64: {
+      if (accelerator == Accelerator::kKvm) return "host";
+      std::string model = "max,la57=off";
+      for (const std::string& flag : slow_flags) model += fmt::format(",{}=off", flag);
+      return model;
+    }
   }
   KILN_CHECK(false, "arch {}", static_cast<int>(arch));
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -112,7 +113,7 @@ struct Machine {
   /// A bridge, kPlugBus, with slots for devices that come while the machine runs: the root bus of q35 has
   /// none, that of pc has.
   bool plug_bridge = false;
-  /// A QEMU CPU model with its flags ("max,la57=off"); empty takes DefaultCpuModel().
+  /// A QEMU CPU model with its flags ("max,la57=off"); empty takes DefaultCpuModel() of the QEMU.
   std::string cpu_model{};
   uint32_t cpus = 1;
   uint64_t memory_bytes = uint64_t{1} << 30;  ///< A multiple of 1 MiB.
@@ -147,6 +148,6 @@ struct Machine {
 };
 
 /// The fastest CPU model that still runs any user space of the host: measured in docs/performance-boot.md.
-std::string DefaultCpuModel(Arch arch, Accelerator accelerator);
+std::string DefaultCpuModel(Arch arch, Accelerator accelerator, std::span<const std::string> slow_flags);
 
 }  // namespace kiln::machine

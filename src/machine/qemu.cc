@@ -20,15 +20,16 @@ std::string FeatureNames(const QemuFeatures& features) {
 /// The first lines of the cache: what the rest holds for. It names every known feature, so that a kiln that
 /// knows more asks again.
 std::string CacheHead(const std::string& path, Arch arch, const sys::FileIdentity& identity) {
-  return fmt::format("kiln-qemu 1{}\n{} {} {}:{}:{}:{}:{}\n", FeatureNames(QemuFeatures::Everything()),
+  return fmt::format("kiln-qemu 2{}\n{} {} {}:{}:{}:{}:{}\n", FeatureNames(QemuFeatures::Everything()),
                      Printable(path), Name(arch), identity.device, identity.inode, identity.size,
                      identity.mtime_ns, identity.ctime_ns);
 }
 
 std::string CacheBody(const QemuFeatures& features) {
-  return fmt::format("version {}\nfeatures{}\nmachines {}\ncpus {}\nend\n", features.version,
+  return fmt::format("version {}\nfeatures{}\nmachines {}\ncpus {}\nslow{}\nend\n", features.version,
                      FeatureNames(features), Join(features.machine_types, " "),
-                     Join(features.cpu_models, " "));
+                     Join(features.cpu_models, " "),
+                     features.slow_cpu_flags.empty() ? "" : " " + Join(features.slow_cpu_flags, " "));
 }
 
 std::vector<std::string> Words(std::string_view line) {
@@ -40,11 +41,12 @@ std::vector<std::string> Words(std::string_view line) {
 std::optional<QemuFeatures> ParseCache(std::string_view text, std::string_view head, Arch arch) {
   if (!ConsumePrefix(text, head)) return std::nullopt;
   auto lines = SplitLines(text);
-  if (lines.size() != 5 || lines[4] != "end") return std::nullopt;
+  if (lines.size() != 6 || lines[5] != "end") return std::nullopt;
   QemuFeatures features;
   features.arch = arch;
   if (!ConsumePrefix(lines[0], "version ") || !ConsumePrefix(lines[1], "features") ||
-      !ConsumePrefix(lines[2], "machines ") || !ConsumePrefix(lines[3], "cpus "))
+      !ConsumePrefix(lines[2], "machines ") || !ConsumePrefix(lines[3], "cpus ") ||
+      !ConsumePrefix(lines[4], "slow"))
     return std::nullopt;
   features.version = lines[0];
   const auto names = Words(lines[1]);
@@ -52,6 +54,7 @@ std::optional<QemuFeatures> ParseCache(std::string_view text, std::string_view h
     features.Set(info.feature, std::find(names.begin(), names.end(), info.name) != names.end());
   features.machine_types = Words(lines[2]);
   features.cpu_models = Words(lines[3]);
+  features.slow_cpu_flags = Words(lines[4]);
   return features;
 }
 

@@ -30,6 +30,7 @@ std::string Transcript() {
 {"return": [{"name": "pc-i440fx-9.2", "alias": "pc"}, {"name": "microvm"}, {"name": "a b"}], "id": "query-machines"}
 {"return": [{"name": "max"}], "id": "query-cpu-definitions"}
 {"return": [{"name": "acpi-pci-hotplug-with-bridge-support"}, {"name": "addr"}], "id": "q35"}
+{"return": [{"name": "fsrm"}, {"name": "la57"}, {"name": "erms"}], "id": "cpu"}
 {"return": {}}
 )";
 }
@@ -40,6 +41,7 @@ TEST(ParseIntrospection, ReadsWhatIsUsed) {
   EXPECT_EQ(features->version, "9.2.3 (Some \\x1b[1m build)");
   EXPECT_THAT(features->machine_types, ElementsAre("microvm", "pc", "pc-i440fx-9.2"));
   EXPECT_THAT(features->cpu_models, ElementsAre("max"));
+  EXPECT_THAT(features->slow_cpu_flags, ElementsAre("erms", "fsrm"));
   std::vector<std::string> names;
   for (const FeatureInfo& info : AllFeatures())
     if (features->Has(info.feature)) names.emplace_back(info.name);
@@ -53,6 +55,9 @@ TEST(ParseIntrospection, ReadsWhatIsUsed) {
       Arch::kX86_64);
   ASSERT_TRUE(none.has_value()) << none.error().Text();
   EXPECT_FALSE(none->Has(Feature::kPlugBridge));
+  const auto other = ParseIntrospection(ReplaceAll(Transcript(), "\"cpu\"", "\"x\""), Arch::kX86_64);
+  ASSERT_TRUE(other.has_value()) << other.error().Text();
+  EXPECT_THAT(other->slow_cpu_flags, testing::IsEmpty());
 }
 
 TEST(ParseIntrospection, Refusals) {
