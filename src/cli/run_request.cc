@@ -26,9 +26,9 @@ Result<> CheckFrozen(const Parsed& parsed) {
         .Hint("make the checkpoint once, then repeat from it with --from");
   if (!parsed.Has("--from")) return {};
   for (const std::string_view option :
-       {"--kernel", "--run",    "--arch",  "--accel",    "--disable-kvm", "--cpus", "--memory",
-        "--root",   "--rw",     "--share", "--rodir",    "--disk",        "--net",  "--forward",
-        "--append", "--module", "--qemu",  "--qemu-arg", "--qemu-opts",   "--link", "--cold"}) {
+       {"--kernel", "--run",  "--arch",     "--accel",     "--disable-kvm", "--cpus", "--pin",     "--memory",
+        "--root",   "--rw",   "--share",    "--rodir",     "--disk",        "--net",  "--forward", "--append",
+        "--module", "--qemu", "--qemu-arg", "--qemu-opts", "--link",        "--cold"}) {
     if (!parsed.Has(option)) continue;
     return MakeError(ErrorCode::kInvalidArgument, "{} was given with --from {}, whose machine stands already",
                      option, Printable(parsed.Last("--from")))
@@ -56,6 +56,7 @@ Result<run::Request> MachineRequest(const config::Settings& settings, const std:
   request.accelerator = *settings.Text("accel");
   request.link = *settings.Text("link");
   request.qemu = settings.Text("qemu").value_or("");
+  request.pin = *settings.Text("pin") == "auto";
   request.cpus = static_cast<unsigned>(settings.Integer("cpus").value_or(0));
   request.memory_bytes = *settings.Size("memory");
   request.root = *settings.Text("root");

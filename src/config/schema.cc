@@ -80,6 +80,17 @@ constexpr std::array kSchema = {
             .example = "2",
             .minimum = 1,
             .maximum = 1024},
+    Setting{.key = "pin",
+            .type = Type::kChoice,
+            .group = Group::kMachine,
+            .placeholder = "WHEN",
+            .default_value = "auto",
+            .flag = "--pin",
+            .doc = "Keep QEMU and kiln on one CPU of the host; auto does for an emulated machine of one CPU, "
+                   "whose threads "
+                   "mostly wait for each other",
+            .example = "\"never\"",
+            .choices = "auto|never"},
     Setting{.key = "memory",
             .type = Type::kMemory,
             .group = Group::kMachine,

@@ -162,6 +162,7 @@ class Planner {
     machine::Machine& machine = plan_.machine;
     const bool emulated = machine.accelerator == machine::Accelerator::kTcg;
     machine.cpus = request_.cpus != 0 ? request_.cpus : (emulated ? 1 : std::clamp(HostCpus(), 1U, 4U));
+    plan_.on_one_cpu = request_.pin && emulated && machine.cpus == 1;
     machine.memory_bytes = request_.memory_bytes;
     machine.kernel_path = plan_.kernel.boot_image;
     machine.boot_protocol = plan_.kernel.protocol == kernel::BootProtocol::kPvh

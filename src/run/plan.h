@@ -30,6 +30,7 @@ struct Plan {
   wire::Exec exec;
   Identity identity;
   std::string machine_id_path;  ///< See rootfs::RootPlan.
+  bool on_one_cpu = false;      ///< Of the host; see vm::OneCpu.
   bool can_plug_disks = false;  ///< The kernel takes devices while it runs.
   bool set_up_network = false;
   bool standard_input = false;  ///< The caller's input is fed to the command.

@@ -75,6 +75,7 @@ json ToJson(const Request& request) {
           {"link", request.link},
           {"qemu", Text(request.qemu)},
           {"cpus", request.cpus},
+          {"pin", request.pin},
           {"memory_bytes", request.memory_bytes},
           {"root", Text(request.root)},
           {"writable", Texts(request.writable)},
@@ -116,6 +117,7 @@ Result<Request> RequestFromJson(const json& object) {
   reader.Read("link", request.link);
   reader.Read("qemu", request.qemu);
   reader.Read("cpus", request.cpus);
+  reader.Read("pin", request.pin);
   reader.Read("memory_bytes", request.memory_bytes);
   reader.Read("root", request.root);
   reader.Read("writable", request.writable);

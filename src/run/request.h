@@ -27,6 +27,7 @@ struct Request {
   std::string link = "auto";         ///< auto, virtio-serial, serial.
   std::string qemu;                  ///< A binary; empty looks for one.
   unsigned cpus = 0;                 ///< 0: 1 under emulation, else up to 4.
+  bool pin = true;                   ///< An emulated machine of one CPU stays on one CPU of the host.
   uint64_t memory_bytes = uint64_t{1} << 30;
 
   std::string root = "host";          ///< host, initramfs, a folder, or a disk image.

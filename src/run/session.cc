@@ -16,6 +16,7 @@
 #include "run/start_machine.h"
 #include "vm/freeze.h"
 #include "vm/guest_command.h"
+#include "vm/one_cpu.h"
 #include "vm/plug.h"
 #include "vm/process.h"
 
@@ -104,11 +105,26 @@ class Session final : public console::RecordSink {
   // ── template and clone ──
 
   Result<> StartQemu() {
+    if (plan_.on_one_cpu) TakeCpu();
     auto started = KILN_TRY(StartMachine(plan_, world_, use_, QemuEvents()));
     qemu_ = std::move(started.qemu);
+    if (one_cpu_) {
+      if (const auto kept = one_cpu_->Follow(qemu_->pid(), !use_.pooled); !kept) {
+        world_.log.Debug("{}", kept.error().Text());
+        one_cpu_.reset();
+      }
+    }
     live_memory_ = std::move(started.live_memory);
     to_plug_ = std::move(started.to_plug);
     return {};
+  }
+
+  // It only makes things faster, so nothing depends on it.
+  void TakeCpu() {
+    auto taken = vm::OneCpu::Take(world_.loop);
+    if (!taken) return world_.log.Debug("{}", taken.error().Text());
+    one_cpu_ = *std::move(taken);
+    if (one_cpu_) world_.log.Debug("QEMU and kiln stay on CPU {} of the host", one_cpu_->cpu());
   }
 
   vm::QemuProcess::Events QemuEvents() {
@@ -418,6 +434,7 @@ class Session final : public console::RecordSink {
     command_.reset();
     link_.reset();
     qemu_.reset();
+    one_cpu_.reset();
     log_.Finish();
     result_.console_bytes = log_.total();
   }
@@ -465,6 +482,7 @@ class Session final : public console::RecordSink {
       [this](const std::string& title, const std::string& text) { OnCrash(title, text); }};
   console::Reader reader_{*this};
   std::unique_ptr<HostStreams> streams_;
+  std::unique_ptr<vm::OneCpu> one_cpu_;
   std::unique_ptr<vm::QemuProcess> qemu_;
   std::unique_ptr<vm::AgentLink> link_;
   std::unique_ptr<vm::GuestCommand> command_;

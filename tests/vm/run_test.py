@@ -38,6 +38,23 @@ class Kernels(GuestTest):
                              "nproc; awk '/MemTotal/ { print ($2 > 1300000) }' /proc/meminfo")
         self.assert_passes(done, "2\n1\n")
 
+    def test_one_cpu_of_the_host(self):
+        """QEMU's threads stay on one CPU of the host, unless there is more than one CPU for them to be, or it was forbidden."""
+        host = os.sched_getaffinity(0)
+        if len(host) < 2:
+            self.skipTest("this host has one CPU")
+        for words, kept in (((), True), (("--pin", "never"), False), (("--cpus", "2"), False)):
+            with self.subTest(words=words):
+                process = self.start(self.command("--accel", "tcg", "--root", "initramfs", *words, "--", "sh", "-c", "echo up; exec cat"),
+                                     stdin=subprocess.PIPE)
+                self.wait_for(process, process.stdout, b"up\n")
+                qemu = self.qemus()[0]
+                places = {frozenset(os.sched_getaffinity(int(thread))) for thread in os.listdir(f"/proc/{qemu}/task")}
+                done = self.finish(process)
+                self.assert_passes(done, "")
+                self.assertEqual(len(places), 1)
+                self.assertEqual(len(*places), 1 if kept else len(host))
+
     def test_words_for_the_kernel(self):
         done = self.run_kiln("--append", "kiln_test_word=1", "--", "grep", "-o", "kiln_test_word=1", "/proc/cmdline")
         self.assert_passes(done, "kiln_test_word=1\n")
