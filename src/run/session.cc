@@ -16,7 +16,6 @@
 #include "run/start_machine.h"
 #include "vm/freeze.h"
 #include "vm/guest_command.h"
-#include "vm/one_cpu.h"
 #include "vm/plug.h"
 #include "vm/process.h"
 
@@ -105,26 +104,12 @@ class Session final : public console::RecordSink {
   // ── template and clone ──
 
   Result<> StartQemu() {
-    if (plan_.on_one_cpu) TakeCpu();
     auto started = KILN_TRY(StartMachine(plan_, world_, use_, QemuEvents()));
     qemu_ = std::move(started.qemu);
-    if (one_cpu_) {
-      if (const auto kept = one_cpu_->Follow(qemu_->pid(), !use_.pooled); !kept) {
-        world_.log.Debug("{}", kept.error().Text());
-        one_cpu_.reset();
-      }
-    }
+    one_cpu_ = std::move(started.one_cpu);
     live_memory_ = std::move(started.live_memory);
     to_plug_ = std::move(started.to_plug);
     return {};
-  }
-
-  // It only makes things faster, so nothing depends on it.
-  void TakeCpu() {
-    auto taken = vm::OneCpu::Take(world_.loop);
-    if (!taken) return world_.log.Debug("{}", taken.error().Text());
-    one_cpu_ = *std::move(taken);
-    if (one_cpu_) world_.log.Debug("QEMU and kiln stay on CPU {} of the host", one_cpu_->cpu());
   }
 
   vm::QemuProcess::Events QemuEvents() {

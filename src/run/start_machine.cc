@@ -10,12 +10,31 @@
 namespace kiln::run {
 namespace {
 
+// It only makes things faster, so nothing depends on it.
+void TakeCpu(World& world, std::unique_ptr<vm::OneCpu>& one_cpu) {
+  auto taken = vm::OneCpu::Take(world.loop);
+  if (!taken) return world.log.Debug("{}", taken.error().Text());
+  one_cpu = *std::move(taken);
+  if (one_cpu) world.log.Debug("QEMU and kiln stay on CPU {} of the host", one_cpu->cpu());
+}
+
+void Follow(World& world, StartedMachine& started, bool is_here) {
+  if (!started.one_cpu) return;
+  const auto followed = started.one_cpu->Follow(started.qemu->pid(), is_here);
+  if (followed) return;
+  world.log.Debug("{}", followed.error().Text());
+  started.one_cpu.reset();
+}
+
 // It stands still until it is told to go on.
-Result<StartedMachine> Adopt(World& world, PooledClone& pooled, vm::QemuProcess::Events events) {
+Result<StartedMachine> Adopt(const Plan& plan, World& world, PooledClone& pooled,
+                             vm::QemuProcess::Events events) {
   StartedMachine started;
+  if (plan.on_one_cpu) TakeCpu(world, started.one_cpu);
   started.qemu =
       KILN_TRY(vm::QemuProcess::Adopt(world.loop, std::move(pooled.channels), std::move(pooled.keeper),
                                       std::move(pooled.argv), std::move(events)));
+  Follow(world, started, false);
   started.qemu->qmp().Execute("cont");
   return started;
 }
@@ -24,8 +43,9 @@ Result<StartedMachine> Adopt(World& world, PooledClone& pooled, vm::QemuProcess:
 
 Result<StartedMachine> StartMachine(const Plan& plan, World& world, TemplateUse& use,
                                     vm::QemuProcess::Events events) {
-  if (use.pooled) return Adopt(world, *use.pooled, std::move(events));
+  if (use.pooled) return Adopt(plan, world, *use.pooled, std::move(events));
   StartedMachine started;
+  if (plan.on_one_cpu) TakeCpu(world, started.one_cpu);
   machine::Machine machine = plan.machine;
   std::vector<std::pair<int, int>> inherited;
   sys::Fd state;
@@ -48,6 +68,7 @@ Result<StartedMachine> StartMachine(const Plan& plan, World& world, TemplateUse&
   }
   started.qemu = KILN_TRY(vm::QemuProcess::Start(world.loop, world.spawner, plan.qemu, machine, plan.features,
                                                  std::move(events), inherited));
+  Follow(world, started, true);
   return started;
 }
 

@@ -7,12 +7,14 @@
 #include "run/templates.h"
 #include "run/world.h"
 #include "sys/fd.h"
+#include "vm/one_cpu.h"
 #include "vm/process.h"
 
 namespace kiln::run {
 
 /// The QEMU of a session, and what is still to be done with it.
 struct StartedMachine {
+  std::unique_ptr<vm::OneCpu> one_cpu;  ///< Where the two of us stay; nothing when they may run everywhere.
   std::unique_ptr<vm::QemuProcess> qemu;
   sys::Fd live_memory;                 ///< Of a machine that is to be frozen.
   std::vector<machine::Disk> to_plug;  ///< Once it is frozen, or awake.
