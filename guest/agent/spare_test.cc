@@ -134,14 +134,14 @@ TEST_P(AgentSpare, IsNoReasonThatAFolderIsBusy) {
   ASSERT_EQ(
       guest.Ask(1, wire::Mount{.source = "none", .target = folder, .fstype = "tmpfs", .mkdir = 1}).error, 0U);
   // One with a terminal is forked, so the spare stays; it sits in the folder.
-  wire::Exec sitting = Shell("cd " + folder + "; echo up; exec sleep 1000");
+  wire::Exec sitting = Shell("cd " + folder + "; echo up; read end");
   sitting.uid = sitting.gid = 0;
   sitting.flags |= wire::kExecPty;
   guest.Send(2, sitting);
   ASSERT_TRUE(guest.Until([&] { return guest.seen[2].out.find("up") != std::string::npos; }));
   const wire::Reply reply = guest.Ask(3, wire::Unmount{.target = folder});
   EXPECT_EQ(reply.error, static_cast<uint32_t>(EBUSY));
-  EXPECT_THAT(reply.what, HasSubstr("while these run: sleep ("));
+  EXPECT_THAT(reply.what, HasSubstr("while these run: sh ("));
   EXPECT_THAT(reply.what, testing::Not(HasSubstr("kiln-spare")));
 }
 
