@@ -61,7 +61,7 @@ bool ReadAll(int fd, char* out, size_t size) {
   return true;
 }
 
-[[noreturn]] void BeCommand(const Order& order, View payload) {
+[[noreturn]] void BeCommand(const Order& order, View payload, bool follows_root) {
   wire::ExecOf<Owner> request;
   Command command;
   if (!Decode(payload, request)) FailChild(kStatus, Unreadable());
@@ -73,7 +73,7 @@ bool ReadAll(int fd, char* out, size_t size) {
   stdio.out = discard ? kNothing : kOut;
   stdio.err = merge || discard ? stdio.out : int{kErr};
   // From here on its folder is its own.
-  if (unshare(CLONE_FS) != 0) FailChild(kStatus, Failed(errno, "have a folder of its own"));
+  if (follows_root && unshare(CLONE_FS) != 0) FailChild(kStatus, Failed(errno, "have a folder of its own"));
   if (const Failure failure = TakeStreams(stdio)) FailChild(kStatus, failure);
   RunCommand(&command, kStatus);
   _exit(0);
@@ -89,7 +89,7 @@ void DoMount(View payload) {
   WriteAll(kStatus, reinterpret_cast<const char*>(&record), sizeof(record));
 }
 
-[[noreturn]] void Serve() {
+[[noreturn]] void Serve(bool follows_root) {
   static char payload[Spare::kLongest];
   for (;;) {
     Order order;
@@ -98,12 +98,12 @@ void DoMount(View payload) {
         !ReadAll(kOrders, payload, order.size))
       _exit(0);
     const View view(payload, order.size);
-    if (order.type == wire::Type::kExec) BeCommand(order, view);
+    if (order.type == wire::Type::kExec) BeCommand(order, view, follows_root);
     DoMount(view);
   }
 }
 
-[[noreturn]] void BeSpare(const Pipes& pipes) {
+[[noreturn]] void BeSpare(const Pipes& pipes, bool follows_root) {
   BecomeLeader();
   prctl(PR_SET_NAME, Spare::kName, 0, 0, 0);
   for (int i = 0; i < kPipes; ++i)
@@ -111,7 +111,7 @@ void DoMount(View payload) {
   const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (nothing < 0 || dup3(nothing, kNothing, O_CLOEXEC) < 0) _exit(1);
   CloseFrom(kFirstOther);
-  Serve();
+  Serve(follows_root);
 }
 
 pid_t ForkFollowing(bool follow_root) {
@@ -124,7 +124,7 @@ pid_t ForkFollowing(bool follow_root) {
 void Spare::Fork(bool follow_root) {
   Pipes pipes{};
   const pid_t child = Open(pipes) ? ForkFollowing(follow_root) : -1;
-  if (child == 0) BeSpare(pipes);
+  if (child == 0) BeSpare(pipes, follow_root);
   if (child < 0) return CloseAll(pipes);
   for (int& fd : pipes.spares) Close(fd);
   pid_ = child;
