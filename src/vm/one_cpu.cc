@@ -58,9 +58,9 @@ Result<std::unique_ptr<OneCpu>> OneCpu::Take(sys::Loop& loop, std::string among)
   sys::Cpus allowed = KILN_TRY(sys::AllowedCpus());
   if (allowed.size() < 2) return std::unique_ptr<OneCpu>();
   const int here = sys::CurrentCpu();
-  std::ranges::stable_partition(allowed, [here](int cpu) { return cpu == here; });
   std::unique_ptr<OneCpu> one(new OneCpu(loop, std::move(among), allowed));
-  std::ranges::sort(one->allowed_);
+  if (const auto first = std::ranges::find(allowed, here); first != allowed.end())
+    std::rotate(allowed.begin(), first, first + 1);
   for (const int cpu : allowed) {
     if (!KILN_TRY(one->Claim(cpu))) continue;
     KILN_TRY(sys::KeepThreadOn({cpu}));
