@@ -105,6 +105,7 @@ TEST(RunRequest, DefaultsAskForNothingSpecial) {
   EXPECT_EQ(request->root, "host");
   EXPECT_EQ(request->net, "none");
   EXPECT_EQ(request->cpus, 0U);
+  EXPECT_TRUE(request->pin);
   EXPECT_EQ(request->memory_bytes, uint64_t{1} << 30);
   EXPECT_FALSE(request->timeout.has_value());
   EXPECT_TRUE(request->keep_bundle);
@@ -153,6 +154,8 @@ TEST(RunRequest, EveryFlagArrives) {
                                 "serial",
                                 "--accel",
                                 "tcg",
+                                "--pin",
+                                "never",
                                 "-v",
                                 "--no-keep",
                                 "make",
@@ -160,6 +163,7 @@ TEST(RunRequest, EveryFlagArrives) {
   ASSERT_TRUE(request.has_value()) << request.error().Text();
   EXPECT_EQ(request->kernel, "/w/linux");
   EXPECT_EQ(request->cpus, 3U);
+  EXPECT_FALSE(request->pin);
   EXPECT_EQ(request->memory_bytes, uint64_t{512} << 20);
   EXPECT_THAT(request->writable, ElementsAre("/w/out"));
   EXPECT_THAT(request->shares, ElementsAre("/w/d:/mnt:rw"));

@@ -26,9 +26,9 @@ Result<> CheckFrozen(const Parsed& parsed) {
         .Hint("make the checkpoint once, then repeat from it with --from");
   if (!parsed.Has("--from")) return {};
   for (const std::string_view option :
-       {"--kernel", "--run",  "--arch",     "--accel",     "--disable-kvm", "--cpus", "--pin",     "--memory",
-        "--root",   "--rw",   "--share",    "--rodir",     "--disk",        "--net",  "--forward", "--append",
-        "--module", "--qemu", "--qemu-arg", "--qemu-opts", "--link",        "--cold"}) {
+       {"--kernel", "--run",    "--arch",  "--accel",    "--disable-kvm", "--cpus", "--memory",
+        "--root",   "--rw",     "--share", "--rodir",    "--disk",        "--net",  "--forward",
+        "--append", "--module", "--qemu",  "--qemu-arg", "--qemu-opts",   "--link", "--cold"}) {
     if (!parsed.Has(option)) continue;
     return MakeError(ErrorCode::kInvalidArgument, "{} was given with --from {}, whose machine stands already",
                      option, Printable(parsed.Last("--from")))

@@ -126,6 +126,7 @@ Result<Request> RequestFromCheckpoint(const Request& asked, store::Cache& checkp
   request.timeout = asked.timeout;
   request.boot_timeout = asked.boot_timeout;
   request.hang_timeout = asked.hang_timeout;
+  request.pin = asked.pin;
   request.keep_bundle = asked.keep_bundle;
   return request;
 }
