@@ -33,6 +33,7 @@ constexpr Duration kAnswerLimit = seconds(30);
 /// Waking a clone under emulation on a busy host takes a second or two.
 constexpr Duration kWarmLimit = minutes(10);
 constexpr Duration kStartLimit = seconds(30);
+constexpr Duration kBetweenTries = std::chrono::milliseconds(10);
 constexpr std::string_view kReady = "ready\n";
 
 // What a run would find: its folders, made and checked.
@@ -146,8 +147,9 @@ Result<int> ServeHere(Context& context, Ground& ground, const run::Request& requ
   return 0;
 }
 
-// Starts the service and waits until it listens; one that another kiln has started meanwhile is as good.
-Result<> StartService(Ground& ground) {
+// Starts the service and waits until it listens. False: another kiln has started one meanwhile, which is as
+// good.
+Result<bool> StartService(Ground& ground) {
   sys::PipeEnds said = KILN_TRY(sys::Pipe());
   const std::string executable = KILN_TRY(sys::ReadLink("/proc/self/exe"));
   sys::Child child =
@@ -171,10 +173,21 @@ Result<> StartService(Ground& ground) {
   if (!done) return MakeError(ErrorCode::kTimeout, "the pool's service did not begin to listen");
   if (!closed) {
     child.Abandon();
-    return {};
+    return true;
   }
-  if (words.find("a pool runs already") != std::string::npos) return {};
+  if (words.find("a pool runs already") != std::string::npos) return false;
   return MakeError(ErrorCode::kUnavailable, "the pool's service did not start: {}", Printable(Trim(words)));
+}
+
+// A service that holds its lock listens soon.
+Result<std::optional<sys::Fd>> ConnectToStarting(Context& context, sys::Loop& loop) {
+  const TimePoint end = loop.clock().Now() + kStartLimit;
+  for (;;) {
+    auto socket = KILN_TRY(Connect(context, kWarmLimit));
+    const TimePoint now = loop.clock().Now();
+    if (socket || now >= end) return socket;
+    KILN_TRY(loop.RunUntil([] { return false; }, now + kBetweenTries));
+  }
 }
 
 std::vector<std::vector<Cell>> Rows(const json& status) {
@@ -232,8 +245,8 @@ Result<int> PoolStartCommand(Context& context, const Parsed& parsed) {
 
   auto socket = KILN_TRY(Connect(context, kWarmLimit));
   if (!socket) {
-    KILN_TRY(StartService(ground));
-    socket = KILN_TRY(Connect(context, kWarmLimit));
+    const bool is_ours = KILN_TRY(StartService(ground));
+    socket = KILN_TRY(is_ours ? Connect(context, kWarmLimit) : ConnectToStarting(context, *ground.loop));
   }
   if (!socket)
     return MakeError(ErrorCode::kUnavailable, "the pool's service ended as soon as it had started");

@@ -1,4 +1,5 @@
 """The warm pool: clones lent to runs, and what is left when anybody involved is killed."""
+import fcntl
 import glob
 import json
 import os
@@ -124,6 +125,20 @@ class Lending(Pool):
         command = [self.command()[0], "pool", "start", "--kernel", self.kernel, "--size", "1", "--json"]
         for process in [self.start(command), self.start(command)]:
             self.assert_passes(self.finish(process))
+        self.assertEqual(len(self.status()["machines"]), 1)
+
+    def test_a_service_that_does_not_listen_yet(self):
+        """Somebody has taken the lock and not made the socket yet: a start waits for it."""
+        self.assert_passes(self.run_kiln("--", "true"))
+        command = [self.command()[0], "pool", "start", "--kernel", self.kernel, "--size", "1", "--json"]
+        os.makedirs(self.path("runtime/kiln"), mode=0o700, exist_ok=True)
+        with open(self.path("runtime/kiln/pool.lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            early = self.start(command)
+            with self.assertRaises(subprocess.TimeoutExpired):
+                early.wait(2)
+        self.assert_passes(self.finish(self.start(command)))
+        self.assert_passes(self.finish(early))
         self.assertEqual(len(self.status()["machines"]), 1)
 
 
