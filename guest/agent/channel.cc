@@ -81,16 +81,13 @@ Failure Channel::OpenStreams(const wire::ExecOf<Owner>& request, Stdio& stdio) {
   Ends in;
   Ends out;
   Ends err;
-  const bool piped_in = (request.flags & wire::kExecStdin) != 0;
-  const bool discard = (request.flags & wire::kExecDiscardOutput) != 0;
-  const bool merge = (request.flags & wire::kExecMergeStderr) != 0;
-  bool made = !piped_in || MakePipe(in);
-  if (!piped_in) made = (in.read = nothing()) >= 0;
-  made = made && (discard ? (out.write = nothing()) >= 0 : MakePipe(out));
-  if (merge || discard) {
-    err.write = out.write;
-  } else {
+  const Piped piped(request.flags);
+  bool made = piped.in ? MakePipe(in) : (in.read = nothing()) >= 0;
+  made = made && (piped.out ? MakePipe(out) : (out.write = nothing()) >= 0);
+  if (piped.err) {
     made = made && MakePipe(err);
+  } else {
+    err.write = out.write;
   }
   const int error = made ? 0 : errno;
   stdio.in = in.read;

@@ -25,6 +25,18 @@ struct Stdio {
   bool terminal = false;  ///< `in` is a terminal that becomes the controlling one.
 };
 
+/// Which standard streams of a command are the host's to read and write (the flags of Exec); stdout holds
+/// both where stderr is none of its own but not discarded.
+struct Piped {
+  explicit Piped(uint32_t exec_flags)
+      : in((exec_flags & wire::kExecStdin) != 0),
+        out((exec_flags & wire::kExecDiscardOutput) == 0),
+        err(out && (exec_flags & wire::kExecMergeStderr) == 0) {}
+  bool in;
+  bool out;
+  bool err;
+};
+
 /// Runs in the child; returns only when it is done (the child then exits with 0) and reports failures through
 /// `status`, exiting by itself.
 using Body = void (*)(const void* what, int status);

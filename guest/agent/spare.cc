@@ -2,7 +2,6 @@
 
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -17,35 +16,34 @@ struct Order {
   uint32_t size = 0;
 };
 
-/// The descriptors of the spare.
-enum End : int { kOrders = 3, kStatus, kIn, kOut, kErr, kNothing, kFirstOther };
+/// The descriptors of the spare; all but the last are pipes whose other end the parent has.
+enum End : int { kOrders = 3, kStatus, kIn, kOut, kErr, kNothing };
 
-/// One end stays with the parent; the other one becomes a descriptor of the spare.
+/// Both ends of each, by the name of the spare's.
 struct Pipes {
-  int parents[kNothing - kOrders];
-  int spares[kNothing - kOrders];
+  int parents[kNothing];
+  int spares[kNothing];
 };
 
-constexpr int kPipes = kNothing - kOrders;
-
-bool SpareReads(int index) { return index == kOrders - kOrders || index == kIn - kOrders; }
-
 void CloseAll(Pipes& pipes) {
-  for (int& fd : pipes.parents) Close(fd);
-  for (int& fd : pipes.spares) Close(fd);
+  for (int end = kOrders; end < kNothing; ++end) {
+    Close(pipes.parents[end]);
+    Close(pipes.spares[end]);
+  }
 }
 
 bool Open(Pipes& pipes) {
-  for (int i = 0; i < kPipes; ++i) pipes.parents[i] = pipes.spares[i] = -1;
-  for (int i = 0; i < kPipes; ++i) {
+  for (int end = kOrders; end < kNothing; ++end) pipes.parents[end] = pipes.spares[end] = -1;
+  for (int end = kOrders; end < kNothing; ++end) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) return false;
-    pipes.parents[i] = ends[SpareReads(i) ? 1 : 0];
+    const int spares = end == kOrders || end == kIn ? 0 : 1;
+    pipes.parents[end] = ends[1 - spares];
     // High, so that putting it in its place overwrites no other one.
-    pipes.spares[i] = fcntl(ends[SpareReads(i) ? 0 : 1], F_DUPFD_CLOEXEC, int{kFirstOther});
-    close(ends[SpareReads(i) ? 0 : 1]);
-    if (pipes.spares[i] < 0) return false;
-    fcntl(pipes.parents[i], F_SETFL, O_NONBLOCK);
+    pipes.spares[end] = fcntl(ends[spares], F_DUPFD_CLOEXEC, int{kNothing});
+    close(ends[spares]);
+    if (pipes.spares[end] < 0) return false;
+    fcntl(pipes.parents[end], F_SETFL, O_NONBLOCK);
   }
   return true;
 }
@@ -66,12 +64,11 @@ bool ReadAll(int fd, char* out, size_t size) {
   Command command;
   if (!Decode(payload, request)) FailChild(kStatus, Unreadable());
   if (const Failure failure = command.Take(request)) FailChild(kStatus, failure);
-  const bool discard = (order.exec_flags & wire::kExecDiscardOutput) != 0;
-  const bool merge = (order.exec_flags & wire::kExecMergeStderr) != 0;
+  const Piped piped(order.exec_flags);
   Stdio stdio;
-  stdio.in = (order.exec_flags & wire::kExecStdin) != 0 ? kIn : kNothing;
-  stdio.out = discard ? kNothing : kOut;
-  stdio.err = merge || discard ? stdio.out : int{kErr};
+  stdio.in = piped.in ? kIn : kNothing;
+  stdio.out = piped.out ? kOut : kNothing;
+  stdio.err = piped.err ? int{kErr} : stdio.out;
   // From here on its folder is its own.
   if (follows_root && unshare(CLONE_FS) != 0) FailChild(kStatus, Failed(errno, "have a folder of its own"));
   if (const Failure failure = TakeStreams(stdio)) FailChild(kStatus, failure);
@@ -106,11 +103,11 @@ void DoMount(View payload) {
 [[noreturn]] void BeSpare(const Pipes& pipes, bool follows_root) {
   BecomeLeader();
   prctl(PR_SET_NAME, Spare::kName, 0, 0, 0);
-  for (int i = 0; i < kPipes; ++i)
-    if (dup3(pipes.spares[i], kOrders + i, O_CLOEXEC) < 0) _exit(1);
-  const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (nothing < 0 || dup3(nothing, kNothing, O_CLOEXEC) < 0) _exit(1);
-  CloseFrom(kFirstOther);
+  for (int end = kOrders; end < kNothing; ++end)
+    if (dup3(pipes.spares[end], end, O_CLOEXEC) < 0) _exit(1);
+  CloseFrom(kNothing);
+  // The first one that is free.
+  if (open("/dev/null", O_RDWR | O_CLOEXEC) != kNothing) _exit(1);
   Serve(follows_root);
 }
 
@@ -126,13 +123,13 @@ void Spare::Fork(bool follow_root) {
   const pid_t child = Open(pipes) ? ForkFollowing(follow_root) : -1;
   if (child == 0) BeSpare(pipes, follow_root);
   if (child < 0) return CloseAll(pipes);
-  for (int& fd : pipes.spares) Close(fd);
+  for (int end = kOrders; end < kNothing; ++end) Close(pipes.spares[end]);
   pid_ = child;
-  orders_ = pipes.parents[kOrders - kOrders];
-  status_ = pipes.parents[kStatus - kOrders];
-  in_ = pipes.parents[kIn - kOrders];
-  out_[0] = pipes.parents[kOut - kOrders];
-  out_[1] = pipes.parents[kErr - kOrders];
+  orders_ = pipes.parents[kOrders];
+  status_ = pipes.parents[kStatus];
+  in_ = pipes.parents[kIn];
+  out_[0] = pipes.parents[kOut];
+  out_[1] = pipes.parents[kErr];
 }
 
 bool Spare::Give(wire::Type type, View payload, uint32_t exec_flags, Lent& lent) {
@@ -151,16 +148,15 @@ bool Spare::Give(wire::Type type, View payload, uint32_t exec_flags, Lent& lent)
   lent.status = status_;
   status_ = -1;
   if (type != wire::Type::kExec) return true;
-  const bool discard = (exec_flags & wire::kExecDiscardOutput) != 0;
-  const bool merge = (exec_flags & wire::kExecMergeStderr) != 0;
+  const Piped piped(exec_flags);
   const auto take = [](int& fd, bool wanted) {
     const int taken = wanted ? fd : -1;
     if (wanted) fd = -1;
     return taken;
   };
-  lent.in = take(in_, (exec_flags & wire::kExecStdin) != 0);
-  lent.out[0] = take(out_[0], !discard);
-  lent.out[1] = take(out_[1], !discard && !merge);
+  lent.in = take(in_, piped.in);
+  lent.out[0] = take(out_[0], piped.out);
+  lent.out[1] = take(out_[1], piped.err);
   Forget();
   return true;
 }
