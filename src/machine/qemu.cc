@@ -26,10 +26,9 @@ std::string CacheHead(const std::string& path, Arch arch, const sys::FileIdentit
 }
 
 std::string CacheBody(const QemuFeatures& features) {
-  return fmt::format("version {}\nfeatures{}\nmachines {}\ncpus {}\nslow{}\nend\n", features.version,
+  return fmt::format("version {}\nfeatures{}\nmachines {}\ncpus {}\nslow {}\nend\n", features.version,
                      FeatureNames(features), Join(features.machine_types, " "),
-                     Join(features.cpu_models, " "),
-                     features.slow_cpu_flags.empty() ? "" : " " + Join(features.slow_cpu_flags, " "));
+                     Join(features.cpu_models, " "), Join(features.slow_cpu_flags, " "));
 }
 
 std::vector<std::string> Words(std::string_view line) {
@@ -46,7 +45,7 @@ std::optional<QemuFeatures> ParseCache(std::string_view text, std::string_view h
   features.arch = arch;
   if (!ConsumePrefix(lines[0], "version ") || !ConsumePrefix(lines[1], "features") ||
       !ConsumePrefix(lines[2], "machines ") || !ConsumePrefix(lines[3], "cpus ") ||
-      !ConsumePrefix(lines[4], "slow"))
+      !ConsumePrefix(lines[4], "slow "))
     return std::nullopt;
   features.version = lines[0];
   const auto names = Words(lines[1]);
