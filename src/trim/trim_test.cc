@@ -1,7 +1,6 @@
 #include "trim/trim.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -10,6 +9,8 @@
 #include <iterator>
 #include <string>
 #include <vector>
+
+#include "run_gcc.h"
 
 namespace kiln::trim {
 namespace {
@@ -130,17 +131,7 @@ class TrimGccTest : public TrimTest {
   }
 
   bool Gcc(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "gcc");
-    std::vector<char*> words;
-    for (auto& argument : arguments) words.push_back(argument.data());
-    words.push_back(nullptr);
-    const pid_t child = fork();
-    if (child == 0) {
-      if (chdir(folder_.c_str()) == 0) execvp(words[0], words.data());
-      _exit(127);
-    }
-    int status = 1;
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+    return RunGcc(std::move(arguments), [this] { return chdir(folder_.c_str()) == 0; }) == 0;
   }
 
   std::string Read(const std::string& name) const {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "cpp/preprocess.h"
+#include "run_gcc.h"
 
 namespace kiln::cpp {
 
@@ -62,19 +62,10 @@ class BesideGcc : public testing::Test {
 
   // Its code; what it writes is in "out", what it says in "said".
   int Gcc(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin(), "gcc");
-    std::vector<char*> words;
-    for (auto& argument : arguments) words.push_back(argument.data());
-    words.push_back(nullptr);
-    const pid_t child = fork();
-    if (child == 0) {
-      if (freopen((folder_ + "/out").c_str(), "w", stdout) != nullptr &&
-          freopen((folder_ + "/said").c_str(), "w", stderr) != nullptr)
-        execvp(words[0], words.data());
-      _exit(127);
-    }
-    int status = -1;
-    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return RunGcc(std::move(arguments), [this] {
+      return freopen((folder_ + "/out").c_str(), "w", stdout) != nullptr &&
+             freopen((folder_ + "/said").c_str(), "w", stderr) != nullptr;
+    });
   }
 
   // What the options of a snippet are for gcc.
