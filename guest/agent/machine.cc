@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/xattr.h>
 
 #include "channel.h"
 
@@ -242,7 +243,11 @@ Failure AddEntropy(const wire::EntropyOf<Owner>& request) {
 
 Failure MakeFolder(const wire::MkdirOf<Owner>& request) {
   CText path(request.path);
-  const int error = path.error() != 0 ? path.error() : MakeFolders(path.get(), request.mode);
+  int error = path.error() != 0 ? path.error() : MakeFolders(path.get(), request.mode);
+  // Kernel documentation, filesystems/overlayfs.rst, "whiteouts and opaque directories".
+  if (error == 0 && request.opaque != 0 && setxattr(path.get(), "trusted.overlay.opaque", "y", 1, 0) != 0 &&
+      errno != EOPNOTSUPP)
+    error = errno;
   return error == 0 ? Failure() : Failed(error, "make folder ", request.path);
 }
 

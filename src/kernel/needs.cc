@@ -29,6 +29,7 @@ constexpr auto kRows = std::to_array<NeedRow>({
     {Need::kSysfs, "sysfs", "the sysfs file system", {{{"SYSFS"}}}},
     {Need::kDevtmpfs, "devtmpfs", "the devtmpfs file system", {{{"DEVTMPFS"}}}},
     {Need::kTmpfs, "tmpfs", "the tmpfs file system", {{{"TMPFS"}}}},
+    {Need::kTmpfsXattr, "tmpfs-xattr", "extended attributes on tmpfs", {{{"TMPFS"}, {"TMPFS_XATTR"}}}},
     {Need::kSerialConsole,
      "serial-console",
      "an 8250 serial console",
@@ -266,6 +267,9 @@ Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const Module
   abilities.tmpfs = chooser.Take(Need::kTmpfs, abilities.root_modules);
   if (!abilities.tmpfs) abilities.fallbacks.push_back(chooser.Why(Need::kTmpfs));
   std::vector<std::string> none;
+  abilities.covers_folders = true;
+  for (const Need need : {Need::kTmpfsXattr, Need::kSysfs, Need::kDevtmpfs})
+    abilities.covers_folders = chooser.Take(need, none) && abilities.covers_folders;
   abilities.pci_hotplug = chooser.Take(Need::kPciHotplug, none);
   abilities.network = virtio && chooser.Take(Need::kVirtioNet, abilities.network_modules);
   return abilities;

@@ -18,6 +18,7 @@ enum class Need {
   kSysfs,
   kDevtmpfs,
   kTmpfs,
+  kTmpfsXattr,
   kSerialConsole,  ///< An 8250 serial console.
   kPtys,           ///< Unix98 pseudo terminals.
   kPvh,            ///< Entered by PVH.
@@ -80,6 +81,8 @@ struct Abilities {
   RootTransport root = RootTransport::kNineP;
   bool overlay = true;
   bool tmpfs = true;
+  /// tmpfs with extended attributes, and what it takes to mount over a root's folders proc, sys and dev.
+  bool covers_folders = true;
   bool vsock = true;
   bool network = true;
   bool pci_hotplug = true;

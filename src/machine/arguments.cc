@@ -103,7 +103,9 @@ class Builder {
     Put("-no-reboot");
     OptionWriter type(machine_.type);
     if (!machine_.memory.file.empty()) type.Add("memory-backend", "ram");
+    if (HasBareState()) type.Add("suppress-vmdesc", true);
     Put("-machine", type.Add("dump-guest-core", false));
+    if (HasBareState()) Put("-global", "migration.send-configuration=off");
     Put("-accel", Name(machine_.accelerator));
     // The model keeps its own commas: "max,la57=off" is a model and a flag.
     Put("-cpu", machine_.cpu_model.empty()
@@ -117,6 +119,10 @@ class Builder {
     return {};
   }
 
+  /// What freezes and what wakes agree that a state is the devices' alone, without the description of it and
+  /// of the migration around it: as xen-save-devices-state writes it.
+  bool HasBareState() const { return !machine_.memory.file.empty() && features_.Has(Feature::kReattach); }
+
   // Which capabilities the migration has must be said over QMP first, so waking is deferred until then.
   Result<> AddMigration() {
     if (machine_.incoming_fd < 0) return {};
@@ -124,6 +130,10 @@ class Builder {
       return Invalid("a machine that wakes from a template needs its RAM file");
     KILN_TRY(Need(Feature::kIgnoreShared, "waking from a template"));
     Put("-incoming", "defer");
+    if (!machine_.reattach) return {};
+    KILN_TRY(Need(Feature::kReattach, "waking with a mounted root"));
+    KILN_TRY(AddChardev("qtest", wiring_.qtest));
+    Put("-object", OptionWriter("qtest").Add("id", "devices").Add("chardev", "qtest").Add("log", "none"));
     return {};
   }
 

@@ -37,6 +37,7 @@ struct Wiring {
   Channel console{};  ///< The first serial port, ttyS0.
   Channel agent{};    ///< The agent's port; unused when the link is vsock.
   Channel qmp{};      ///< QEMU's control protocol; Unwired leaves it out.
+  Channel qtest{};    ///< QEMU's test protocol, for a machine with `reattach` alone.
   /// An open /dev/vhost-vsock with the guest's CID that QEMU inherits; -1 lets QEMU open it.
   int vhost_vsock_fd = -1;
 

@@ -24,6 +24,7 @@ constexpr std::array<FeatureInfo, static_cast<size_t>(Feature::kCount)> kFeature
     {Feature::kSandbox, "sandbox", "QEMU runs without its seccomp filter"},
     {Feature::kMemoryFile, "memory-file", "no templates: each machine boots from scratch"},
     {Feature::kIgnoreShared, "ignore-shared", "no templates: each machine boots from scratch"},
+    {Feature::kReattach, "reattach", "each clone of a template mounts the host's files anew"},
 }};
 
 consteval bool InEnumOrder() {

@@ -29,6 +29,7 @@ enum class Feature : uint8_t {
   kSandbox,
   kMemoryFile,
   kIgnoreShared,
+  kReattach,  ///< A guest with a mounted 9p share can be frozen and woken; see vm/reattach.h.
   kCount,
 };
 

@@ -61,6 +61,12 @@ bool HasEnum(const json& schema, std::initializer_list<const char*> values) {
   });
 }
 
+bool HasCommand(const json& schema, const char* name) {
+  return schema.is_array() && std::ranges::any_of(schema, [&](const json& entry) {
+           return Text(At(entry, "meta-type")) == "command" && Text(At(entry, "name")) == name;
+         });
+}
+
 std::string Version(const json& version) {
   const json& numbers = At(version, "qemu");
   const auto number = [&](const char* key) {
@@ -141,6 +147,7 @@ Result<QemuFeatures> ParseIntrospection(std::string_view output, Arch arch) {
   features.Set(Feature::kSandbox, OptionParameters(options, "sandbox").contains("resourcecontrol"));
   features.Set(Feature::kMemoryFile, has("memory-backend-file"));
   features.Set(Feature::kIgnoreShared, HasEnum(schema, {"x-ignore-shared"}));
+  features.Set(Feature::kReattach, HasCommand(schema, "xen-save-devices-state") && has("qtest"));
 
   std::set<std::string> machines = Collect(answers["query-machines"], "name");
   machines.merge(Collect(answers["query-machines"], "alias"));

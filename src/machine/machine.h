@@ -140,6 +140,8 @@ struct Machine {
   /// An inherited descriptor that holds the device state of a template: the machine waits for QMP's
   /// migrate-incoming from it instead of booting. -1 boots. The RAM comes from `memory`, not from the state.
   int incoming_fd = -1;
+  /// QEMU's test protocol reaches the devices before the machine wakes: for vm::Reattach.
+  bool reattach = false;
   /// Starts with the CPUs stopped until QMP's cont.
   bool start_paused = false;
   std::vector<std::string> extra_qemu_arguments{};  ///< The user's, put last, passed as they are.

@@ -40,7 +40,8 @@ class WarmClone final : public Clone {
     limit_ = world_.loop.After(plan.wake_limit + plan.boot_limit, [this] {
       Finish(MakeError(ErrorCode::kTimeout, "it did not get ready in time"));
     });
-    vm::Wake(*qemu_, vm::kFirstInheritedFd, [this](const Error& error) { Finish(error); });
+    vm::Wake(*qemu_, vm::kFirstInheritedFd, run::MountedIn(plan, *shape_->frozen),
+             [this](const Error& error) { Finish(error); });
     link_->Resume(shape_->frozen->hello);
     return {};
   }
@@ -68,12 +69,14 @@ class WarmClone final : public Clone {
     if (!plan.machine.network.mac.empty()) plan.machine.network.mac = plan.identity.mac;
     plan.set_up_network = false;
     plan.machine_id_path.clear();
+    if (plan.early_root) plan.early_root->machine_id_path.clear();
     return plan;
   }
 
   void Rehearse() {
     const auto wall = static_cast<uint64_t>(world_.clock.WallNow().time_since_epoch().count());
-    for (const auto& request : run::LateRequests(plan_, wall, run::RandomBytes(256))) Send(request);
+    for (const auto& request : run::LateRequests(plan_, shape_->frozen->root, wall, run::RandomBytes(256)))
+      Send(request);
     wire::Exec exec = plan_.exec;
     exec.argv = {"true"};
     exec.cwd.clear();  // The root.

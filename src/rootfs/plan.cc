@@ -21,7 +21,8 @@ bool IsBelow(std::string_view path, std::string_view folder) {
 // The root below the overlay never changes under the guest by its own doing, so it may be cached without
 // asking the host again; what is written back must not be.
 std::string NinePOptions(bool writable) {
-  return fmt::format("trans=virtio,version=9p2000.L,msize=512000,cache={}", writable ? "mmap" : "loose");
+  return fmt::format("trans=virtio,version=9p2000.L,msize={},cache={}", kNinePMessageBytes,
+                     writable ? "mmap" : "loose");
 }
 
 class Planner {
@@ -47,6 +48,8 @@ class Planner {
     if (request_.kind != RootKind::kInitramfs) RunFolder();
     Shares();
     if (request_.kind != RootKind::kInitramfs) plan_.steps.emplace_back(SwitchRoot{std::string(kRoot)});
+    if (request_.kind == RootKind::kHost && guest_.overlay && guest_.tmpfs && guest_.covers_folders)
+      MountEarly();
     KILN_TRY(WorkingDirectory(host_has));
     return std::move(plan_);
   }
@@ -139,6 +142,27 @@ class Planner {
     // A read-only root has no place to mount them on, but its own.
     if (!guest_.overlay || !guest_.tmpfs) return std::nullopt;
     return Share{.host_path = request_.modules, .guest_path = place, .writable = false};
+  }
+
+  void MountEarly() {
+    EarlyRoot& early = plan_.early_root.emplace();
+    early.machine_id_path = "/etc/machine-id";
+    const auto hide = [&](std::string_view folder) {
+      early.steps.emplace_back(MakeFolder{.path = fmt::format("{}/upper{}", kUpper, folder), .opaque = true});
+    };
+    for (const std::string_view folder : {"/proc", "/sys", "/dev"}) hide(folder);
+    if (has_own_run_) hide("/run");
+    for (const Step& step : plan_.steps) {
+      const auto* mount = std::get_if<MountStep>(&step);
+      if (mount == nullptr || mount->target == kLower || mount->target == kRoot) {
+        early.steps.push_back(step);
+        if (mount != nullptr && mount->target == kLower) early.share = *mount;
+        continue;
+      }
+      MountStep later = *mount;
+      if (later.target.starts_with(base_ + "/")) later.target.erase(0, base_.size());
+      early.later.emplace_back(std::move(later));
+    }
   }
 
   // What SwitchRoot takes along would cover a share below it, so the share is mounted there at once.

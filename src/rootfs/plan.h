@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -8,6 +9,9 @@
 #include "base/result.h"
 
 namespace kiln::rootfs {
+
+/// The longest message of the 9p file system, in bytes: what its virtio transport takes at most.
+inline constexpr uint32_t kNinePMessageBytes = 512'000;
 
 /// What the guest's "/" is made of.
 enum class RootKind {
@@ -41,6 +45,7 @@ struct GuestAbilities {
   bool overlay = true;
   bool tmpfs = true;
   bool nine_p = true;
+  bool covers_folders = true;  ///< See kernel::Abilities.
 };
 
 /// A host folder that the machine must export over 9p under `tag`.
@@ -54,6 +59,7 @@ struct Export {
 struct MakeFolder {
   std::string path;
   unsigned mode = 0755;
+  bool opaque = false;  ///< In the upper folder of an overlay: hides what is below.
 };
 struct MountStep {
   std::string source;
@@ -80,6 +86,16 @@ struct AwaitDevice {
 };
 using Step = std::variant<MakeFolder, MountStep, SwitchRoot, UnmountStep, LeaveRoot, AwaitDevice>;
 
+/// How the host's files can be the root of a machine before that is frozen, in place of RootPlan::steps. The
+/// guest looks at nothing of them, not even at the folders it mounts over: what it remembers of them would be
+/// old in its clones.
+struct EarlyRoot {
+  MountStep share;              ///< The host's files, the first of `steps` to show something of them.
+  std::vector<Step> steps;      ///< After RootPlan::early_steps; the last one makes it the root.
+  std::vector<Step> later;      ///< In each clone.
+  std::string machine_id_path;  ///< In each clone; empty as in RootPlan.
+};
+
 struct RootPlan {
   std::vector<Export> exports;
   bool needs_root_disk = false;  ///< The image is to be the machine's first disk.
@@ -89,7 +105,8 @@ struct RootPlan {
   std::string directory;    ///< Where the command runs.
   /// Where the guest's /etc/machine-id is to be written before `steps`; empty leaves the root's own.
   std::string machine_id_path;
-  std::vector<std::string> notes;  ///< What could not be done as asked, in words.
+  std::optional<EarlyRoot> early_root;  ///< Where it is possible.
+  std::vector<std::string> notes;       ///< What could not be done as asked, in words.
 };
 
 /// A guest that sees a folder of the host over 9p can't be frozen. What takes those folders away when `steps`

@@ -28,7 +28,7 @@ Result<std::string> StateOf(const std::string& path) {
 std::string OverlayName(size_t index) { return fmt::format("disk{}.qcow2", index); }
 
 Result<std::string> MachineKey(const Plan& plan) {
-  return KILN_TRY(MakeTemplateKey(plan, DiskUse::kBuiltIn)).key;
+  return KILN_TRY(MakeTemplateKey(plan, DiskUse::kBuiltIn, RootMount::kLate)).key;
 }
 
 Result<json> ReadFacts(const std::string& folder) {
@@ -144,7 +144,7 @@ Result<store::CacheDraft> BeginCheckpoint(const Request& request, Plan& plan, Wo
                     : "wait for it, or take another name");
   }
   store::CacheDraft draft = *std::move(begun);
-  const TemplateKey key = KILN_TRY(MakeTemplateKey(plan, DiskUse::kBuiltIn));
+  const TemplateKey key = KILN_TRY(MakeTemplateKey(plan, DiskUse::kBuiltIn, RootMount::kLate));
   if (!key.obstacle.empty())
     return MakeError(ErrorCode::kUnsupported, "this machine can't be frozen: {}", key.obstacle);
   json disks = json::array();

@@ -90,8 +90,10 @@ class Runner {
     outcome_.cloned = use.clone.has_value();
     if (may_use_template && may_borrow && use.clone && !use.checkpoint && plan.machine.disks.empty())
       use.pooled = BorrowClone(plan, *use.clone, world_);
+    if (use.pooled) use.root = RootMount::kLate;
     outcome_.pooled = use.pooled.has_value();
     const std::string key = use.key;
+    const bool on_probation = use.clone && use.root == RootMount::kEarly && !use.clone->is_proven;
     SessionResult result = KILN_TRY(Session(plan, std::move(use)));
     if (!result.clone_failed || !request_.from.empty()) return result;
     if (outcome_.pooled) {
@@ -100,12 +102,16 @@ class Runner {
       return RunPlan(plan, false);
     }
     world_.observer.OnNote(result.cause + "; booting from scratch");
-    (void)templates_.Remove(kTemplateKind, key);
+    if (!on_probation) (void)templates_.Remove(kTemplateKind, key);
     outcome_.cloned = false;
     TemplateUse again;
     if (!request_.checkpoint.empty())
       again.checkpoint.emplace(KILN_TRY(BeginCheckpoint(effective_, plan, world_, checkpoints_)));
-    return Session(plan, std::move(again));
+    const std::string why = std::move(result.cause);
+    result = KILN_TRY(Session(plan, std::move(again)));
+    // It was not the command's fault, then, nor the kernel's.
+    if (on_probation && outcome_.timings.command) (void)RefuseEarlyRoot(templates_, key, why);
+    return result;
   }
 
   Result<SessionResult> Session(const Plan& plan, TemplateUse use) {

@@ -253,7 +253,8 @@ class Planner {
     user_ = KILN_TRY(ChooseUser(root));
     const rootfs::GuestAbilities guest{.overlay = abilities_.overlay,
                                        .tmpfs = abilities_.tmpfs,
-                                       .nine_p = abilities_.root == kernel::RootTransport::kNineP};
+                                       .nine_p = abilities_.root == kernel::RootTransport::kNineP,
+                                       .covers_folders = abilities_.covers_folders};
     root_kind_ = root.kind;
     auto files = KILN_TRY(rootfs::PlanRoot(root, guest, sys::Exists));
     for (const auto& share : files.exports) {
@@ -268,8 +269,11 @@ class Planner {
     }
     plan_.early_steps = std::move(files.early_steps);
     plan_.steps = std::move(files.steps);
+    if (plan_.features.Has(machine::Feature::kReattach)) plan_.early_root = std::move(files.early_root);
     if (!plan_.machine.disks.empty()) {
-      plan_.steps.insert(plan_.steps.begin(), rootfs::AwaitDevice{DiskName(plan_.machine.disks.size() - 1)});
+      const rootfs::AwaitDevice last{DiskName(plan_.machine.disks.size() - 1)};
+      plan_.steps.insert(plan_.steps.begin(), last);
+      if (plan_.early_root) plan_.early_root->later.insert(plan_.early_root->later.begin(), last);
     }
     plan_.machine_id_path = files.machine_id_path;
     plan_.exec.cwd = files.directory;

@@ -19,14 +19,19 @@
 
 namespace kiln::run {
 
+/// When the guest's root is mounted: before the machine is frozen (Plan::early_root), so that each clone has
+/// it, or in each run.
+enum class RootMount { kEarly, kLate };
+
 /// A run, decided: everything that was asked resolved into files and values. Nothing runs yet.
 struct Plan {
   kernel::Kernel kernel;
   std::string qemu;
   machine::QemuFeatures features;
   machine::Machine machine;
-  std::vector<rootfs::Step> early_steps;  ///< For the agent, before the machine may be frozen.
-  std::vector<rootfs::Step> steps;        ///< For the agent, before the command.
+  std::vector<rootfs::Step> early_steps;        ///< For the agent, before the machine may be frozen.
+  std::vector<rootfs::Step> steps;              ///< For the agent, before the command.
+  std::optional<rootfs::EarlyRoot> early_root;  ///< In place of `steps`, where this QEMU and kernel can.
   wire::Exec exec;
   Identity identity;
   std::string machine_id_path;  ///< See rootfs::RootPlan.

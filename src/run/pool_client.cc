@@ -93,6 +93,7 @@ machine::Machine CloneMachine(const Plan& plan, const FrozenMachine& frozen) {
   machine::Machine machine = plan.machine;
   machine.memory = {.file = frozen.entry.PathOf("ram"), .share = false};
   machine.incoming_fd = vm::kFirstInheritedFd;
+  machine.reattach = frozen.root == RootMount::kEarly;
   return machine;
 }
 

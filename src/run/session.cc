@@ -131,7 +131,8 @@ class Session final : public console::RecordSink {
         Mark(timings_.agent);
         Plug();
       });
-      vm::Wake(*qemu_, vm::kFirstInheritedFd, [this](const Error& error) { CloneFailed(error.Text()); });
+      vm::Wake(*qemu_, vm::kFirstInheritedFd, MountedIn(plan_, *use_.clone),
+               [this](const Error& error) { CloneFailed(error.Text()); });
     }
     link_->Resume(use_.clone->hello);
   }
@@ -155,11 +156,17 @@ class Session final : public console::RecordSink {
                                            : fmt::format("the machine's template did not wake: {}", why)});
   }
 
-  Freezing FreezingInto(store::Cache& cache) {
+  // What was said of a clone whose root nobody has used yet may be the root's fault: a boot decides.
+  bool IsOnProbation() const {
+    return use_.clone && use_.root == RootMount::kEarly && !use_.clone->is_proven && !timings_.command;
+  }
+
+  Freezing FreezingInto(store::Cache& cache, RootMount root) {
     return {.process = *qemu_,
             .live_memory = live_memory_,
             .cache = cache,
             .plan = plan_,
+            .root = root,
             .hello = link_->hello(),
             .boot_log = std::string(log_.Recent())};
   }
@@ -172,7 +179,7 @@ class Session final : public console::RecordSink {
       Plug();
       return SetUp();
     }
-    FreezeInto(*std::exchange(use_.draft, std::nullopt), FreezingInto(cache_),
+    FreezeInto(*std::exchange(use_.draft, std::nullopt), FreezingInto(cache_, use_.root),
                [this](const Result<>& frozen) {
                  if (!frozen) {
                    world_.observer.OnNote(fmt::format("no template was made: {}", frozen.error().Text()));
@@ -240,8 +247,8 @@ class Session final : public console::RecordSink {
     for (const auto& note : hello.notes) world_.observer.OnNote("agent: " + Printable(note));
     if (use_.clone) return SetUp();
     world_.observer.OnPhase(Phase::kSettingUp);
-    if (use_.draft) return Send(EarlyRequests(plan_), [this] { FreezeThenSetUp(); });
-    Send(EarlyRequests(plan_));
+    if (use_.draft) return Send(EarlyRequests(plan_, use_.root), [this] { FreezeThenSetUp(); });
+    Send(EarlyRequests(plan_, use_.root));
     SetUp();
   }
 
@@ -259,7 +266,7 @@ class Session final : public console::RecordSink {
   void SetUp() {
     world_.observer.OnPhase(Phase::kSettingUp);
     const auto wall = world_.clock.WallNow().time_since_epoch();
-    Send(LateRequests(plan_, static_cast<uint64_t>(wall.count()), RandomBytes(256)));
+    Send(LateRequests(plan_, use_.root, static_cast<uint64_t>(wall.count()), RandomBytes(256)));
     command_ = std::make_unique<vm::GuestCommand>(
         *link_, plan_.exec, wire::kChained, kWindow,
         vm::GuestCommand::Events{
@@ -272,6 +279,7 @@ class Session final : public console::RecordSink {
   }
 
   void OnCommandStarted() {
+    if (use_.clone && use_.root == RootMount::kEarly) NoteProven(*use_.clone);
     Mark(timings_.command);
     boot_timer_.Reset();
     world_.observer.OnPhase(Phase::kRunning);
@@ -341,7 +349,7 @@ class Session final : public console::RecordSink {
                       "disk image as the root")));
       }
       FreezeInto(
-          *std::exchange(use_.checkpoint, std::nullopt), FreezingInto(checkpoints_),
+          *std::exchange(use_.checkpoint, std::nullopt), FreezingInto(checkpoints_, RootMount::kLate),
           [this](const Result<>& frozen) {
             if (!frozen) return Conclude(JudgeInfra(Error(frozen.error()).Context("no checkpoint was made")));
             Conclude({Verdict::kPass, "the command ended with exit code 0 and the checkpoint was made"});
@@ -391,6 +399,8 @@ class Session final : public console::RecordSink {
 
   void Conclude(Judgement judgement) {
     if (concluded_) return;
+    if (IsOnProbation() && !result_.clone_failed && judgement.verdict != Verdict::kInterrupted)
+      return CloneFailed(judgement.cause);
     concluded_ = true;
     result_.verdict = judgement.verdict;
     result_.cause = std::move(judgement.cause);

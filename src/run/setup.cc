@@ -41,8 +41,10 @@ SetupRequest PutFile(const wire::Put& put, const std::string& bytes) {
 
 SetupRequest FromStep(const rootfs::Step& step) {
   if (const auto* folder = std::get_if<rootfs::MakeFolder>(&step)) {
-    return Make(fmt::format("make the folder {}", folder->path),
-                wire::Mkdir{.path = folder->path, .mode = folder->mode});
+    return Make(
+        fmt::format("make the folder {}", folder->path),
+        wire::Mkdir{
+            .path = folder->path, .mode = folder->mode, .opaque = folder->opaque ? uint8_t{1} : uint8_t{0}});
   }
   if (const auto* mount = std::get_if<rootfs::MountStep>(&step)) {
     return Make(fmt::format("mount {} {} on {}", mount->type, mount->source, mount->target),
@@ -66,9 +68,15 @@ SetupRequest FromStep(const rootfs::Step& step) {
 
 }  // namespace
 
-std::vector<SetupRequest> EarlyRequests(const Plan& plan) {
-  std::vector<SetupRequest> requests;
-  for (const rootfs::Step& step : plan.early_steps) requests.push_back(FromStep(step));
+std::vector<SetupRequest> EarlyRequests(const Plan& plan, RootMount root) {
+  std::vector<SetupRequest> requests = Requests(plan.early_steps);
+  if (root == RootMount::kEarly) {
+    // So that giving it its content does not ask for the host's.
+    if (!plan.machine_id_path.empty())
+      requests.push_back(
+          Make("make room for a machine-id", wire::WriteFile{.path = plan.machine_id_path, .create = 1}));
+    for (auto& request : Requests(plan.early_root->steps)) requests.push_back(std::move(request));
+  }
   requests.push_back(Make("bring the network up", wire::NetUp{.name = "lo"}));
   return requests;
 }
@@ -81,17 +89,21 @@ std::vector<SetupRequest> Requests(const std::vector<rootfs::Step>& steps) {
 
 SetupRequest SyncRequest() { return Make("flush the disks", wire::SyncDisks{}); }
 
-std::vector<SetupRequest> LateRequests(const Plan& plan, uint64_t wall_ns, const std::string& entropy) {
+std::vector<SetupRequest> LateRequests(const Plan& plan, RootMount root, uint64_t wall_ns,
+                                       const std::string& entropy) {
+  const bool is_mounted = root == RootMount::kEarly;
+  const std::string& machine_id_path = is_mounted ? plan.early_root->machine_id_path : plan.machine_id_path;
   std::vector<SetupRequest> requests;
   if (!entropy.empty()) requests.push_back(Make("take entropy", wire::Entropy{.bytes = entropy}));
   if (wall_ns != 0) requests.push_back(Make("set the clock", wire::SetClock{.realtime_ns = wall_ns}));
   requests.push_back(Make("set the host name", wire::SetHostname{.name = plan.identity.hostname}));
-  if (!plan.machine_id_path.empty()) {
+  if (!machine_id_path.empty()) {
     requests.push_back(
         Make("give the guest a machine-id",
-             wire::WriteFile{.path = plan.machine_id_path, .bytes = plan.identity.machine_id, .create = 1}));
+             wire::WriteFile{.path = machine_id_path, .bytes = plan.identity.machine_id, .create = 1}));
   }
-  for (const rootfs::Step& step : plan.steps) requests.push_back(FromStep(step));
+  for (auto& request : Requests(is_mounted ? plan.early_root->later : plan.steps))
+    requests.push_back(std::move(request));
   if (plan.set_up_network) {
     // The addresses of QEMU's user network (QEMU docs/system/devices/net.rst).
     const wire::NetUp network{
@@ -108,8 +120,9 @@ std::string StandaloneScript(const Plan& plan) {
   // Nobody acknowledges what the console shows, so the window never closes.
   KILN_CHECK(wire::Encode(script, wire::kNoChannel, wire::HostHello{.session = 1, .window = UINT32_MAX}));
   uint32_t channel = 1;
-  for (const SetupRequest& request : EarlyRequests(plan)) request.record(script, channel++);
-  for (const SetupRequest& request : LateRequests(plan, 0, {})) request.record(script, channel++);
+  for (const SetupRequest& request : EarlyRequests(plan, RootMount::kLate)) request.record(script, channel++);
+  for (const SetupRequest& request : LateRequests(plan, RootMount::kLate, 0, {}))
+    request.record(script, channel++);
   KILN_CHECK(wire::Encode(script, channel, plan.exec, wire::kChained));
   return script;
 }

@@ -16,7 +16,7 @@ struct SetupRequest {
 };
 
 /// What is the same for every run of the machine and is done before it is frozen.
-std::vector<SetupRequest> EarlyRequests(const Plan& plan);
+std::vector<SetupRequest> EarlyRequests(const Plan& plan, RootMount root);
 
 /// The steps as requests.
 std::vector<SetupRequest> Requests(const std::vector<rootfs::Step>& steps);
@@ -26,7 +26,8 @@ SetupRequest SyncRequest();
 
 /// The rest of what must be done before the command, in order: clock, entropy, names, file systems, network.
 /// `wall_ns` is the host's time; `entropy` are bytes from its random generator.
-std::vector<SetupRequest> LateRequests(const Plan& plan, uint64_t wall_ns, const std::string& entropy);
+std::vector<SetupRequest> LateRequests(const Plan& plan, RootMount root, uint64_t wall_ns,
+                                       const std::string& entropy);
 
 /// The frames that the agent is sent for this plan, the command last, as one byte string for its standalone
 /// mode.

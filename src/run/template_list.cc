@@ -40,6 +40,8 @@ TemplateInfo DescribeFrozen(const store::CacheItem& item, const std::string& roo
   info.accelerator = word("accelerator");
   info.memory_bytes = number("memory_bytes");
   info.cpus = static_cast<unsigned>(number("cpus"));
+  info.useless = word("refused");
+  if (!info.useless.empty()) return info;
   const auto ram = sys::Identify(sys::JoinPath(info.path, "ram"));
   if (!ram || ram->size != info.memory_bytes)
     info.useless = "its RAM is damaged";

@@ -20,10 +20,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kSchema = 2;
+constexpr int kSchema = 3;
 constexpr size_t kHeadBytes = 65536;
 constexpr Duration kLookAgain = std::chrono::milliseconds(20);
 constexpr std::string_view kFacts = "template.json";
+constexpr std::string_view kProven = "proven";
+constexpr std::string_view kEarlyRoot = "mounted";
 
 // Under KVM the guest sees this CPU; a template from another one would not run.
 std::string HostCpu() {
@@ -81,12 +83,16 @@ Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key
     const auto it = facts.find(name);
     return facts.is_object() && it != facts.end() && it->is_number_unsigned() ? it->get<uint64_t>() : 0;
   };
+  if (const std::string why = text("refused"); !why.empty())
+    return MakeError(ErrorCode::kUnsupported, "{}", why);
   if (number("schema") != kSchema) return MakeError(ErrorCode::kCorrupt, "its {} is damaged", kFacts);
   const auto ram = KILN_TRY(sys::Identify(entry.PathOf("ram")));
   if (ram.size != memory_bytes) return MakeError(ErrorCode::kCorrupt, "its RAM has the wrong size");
   const std::string fingerprint = KILN_TRY(Fingerprint(entry.path()));
   if (fingerprint != text("fingerprint")) return MakeError(ErrorCode::kCorrupt, "its files have changed");
   FrozenMachine frozen{.entry = std::move(entry), .key = key, .hello = {}, .boot_log = {}};
+  if (text("root") == kEarlyRoot) frozen.root = RootMount::kEarly;
+  frozen.is_proven = sys::Exists(frozen.entry.PathOf(kProven));
   frozen.hello.window = static_cast<uint32_t>(number("window"));
   frozen.hello.link = static_cast<uint8_t>(number("link"));
   frozen.hello.started_ns = number("started_ns");
@@ -99,7 +105,7 @@ Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key
   return frozen;
 }
 
-Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks) {
+Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks, RootMount root) {
   if (const std::string obstacle = Obstacle(plan, disks); !obstacle.empty())
     return TemplateKey{.key = {}, .obstacle = obstacle};
   machine::Machine shape = plan.machine;
@@ -121,7 +127,9 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks) {
   for (const auto& argument : KILN_TRY(machine::QemuArguments(shape, plan.features, {}))) {
     hasher.Add("argument", argument);
   }
-  for (const auto& request : EarlyRequests(plan)) hasher.Add("set up", request.what);
+  // The guest remembers of it what stat(2) says.
+  if (root == RootMount::kEarly) KILN_TRY(hasher.AddIdentity("root", plan.machine.shares.front().host_path));
+  for (const auto& request : EarlyRequests(plan, root)) hasher.Add("set up", request.what);
   KILN_TRY(hasher.AddIdentity("kernel", shape.kernel_path));
   KILN_TRY(hasher.AddIdentity("initramfs", shape.initrd_path));
   KILN_TRY(hasher.AddIdentity("qemu", plan.qemu));
@@ -130,70 +138,111 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks) {
   return TemplateKey{.key = hasher.Hex(), .obstacle = {}};
 }
 
-Result<std::optional<FrozenMachine>> FindTemplate(const Plan& plan, store::Cache& cache) {
-  const auto key = KILN_TRY(MakeTemplateKey(plan));
-  if (!key.obstacle.empty())
-    return MakeError(ErrorCode::kUnsupported, "this machine boots each time: {}", key.obstacle);
-  auto found = KILN_TRY(cache.Find(kTemplateKind, key.key));
-  if (!found) return std::optional<FrozenMachine>();
-  return std::optional<FrozenMachine>(
-      KILN_TRY(OpenFrozen(*std::move(found), key.key, plan.machine.memory_bytes), "the machine's template"));
+namespace {
+
+std::vector<RootMount> RootsToTry(const Plan& plan) {
+  if (!plan.early_root) return {RootMount::kLate};
+  return {RootMount::kEarly, RootMount::kLate};
 }
 
-TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, World& world) {
-  Observer& observer = world.observer;
-  TemplateUse use;
-  auto key = MakeTemplateKey(plan);
-  if (!key) {
-    observer.OnNote(fmt::format("booting from scratch: {}", key.error().Text()));
-    return use;
-  }
-  use.key = key->key;
-  use.obstacle = key->obstacle;
-  if (!use.obstacle.empty()) return use;
-  const auto give_up = [&](const Error& error) {
-    observer.OnNote(fmt::format("booting from scratch: {}", error.Text()));
-  };
+bool IsRefusal(const Error& error) { return error.code() == ErrorCode::kUnsupported; }
+
+// Its template, or a draft of it when there is none; neither when the plan can't have one. While another
+// process makes it this one waits.
+Result<> Choose(const Plan& plan, store::Cache& cache, World& world, TemplateUse& use) {
   const TimePoint deadline = world.clock.Now() + plan.boot_limit;
   for (;;) {
-    auto found = cache.Find(kTemplateKind, use.key);
-    if (!found) {
-      give_up(found.error());
-      return use;
-    }
-    if (*found) {
-      auto frozen = OpenFrozen(**std::move(found), use.key, plan.machine.memory_bytes);
+    auto found = KILN_TRY(cache.Find(kTemplateKind, use.key));
+    if (found) {
+      auto frozen = OpenFrozen(*std::move(found), use.key, plan.machine.memory_bytes);
       if (frozen) {
         use.clone.emplace(*std::move(frozen));
-        return use;
+        return {};
       }
-      observer.OnNote(
+      if (IsRefusal(frozen.error())) return frozen.error();
+      world.observer.OnNote(
           fmt::format("this machine's template is not usable and is made again: {}", frozen.error().Text()));
       (void)cache.Remove(kTemplateKind, use.key);
     }
-    auto draft = cache.TryBegin(kTemplateKind, use.key);
-    if (!draft) {
-      give_up(draft.error());
-      return use;
-    }
-    if (*draft) {
-      use.draft.emplace(**std::move(draft));
-      return use;
+    if (auto draft = KILN_TRY(cache.TryBegin(kTemplateKind, use.key))) {
+      use.draft.emplace(*std::move(draft));
+      return {};
     }
     // The lock of another's making can't be watched in the loop, so it is tried again.
-    observer.OnPhase(Phase::kBooting);
+    world.observer.OnPhase(Phase::kBooting);
     const TimePoint next = world.clock.Now() + kLookAgain;
-    if (next >= deadline || !world.loop.RunUntil([] { return false; }, next)) return use;
+    if (next >= deadline || !world.loop.RunUntil([] { return false; }, next)) return {};
   }
+}
+
+}  // namespace
+
+Result<std::optional<FrozenMachine>> FindTemplate(const Plan& plan, store::Cache& cache) {
+  for (const RootMount root : RootsToTry(plan)) {
+    const auto key = KILN_TRY(MakeTemplateKey(plan, DiskUse::kPluggedIn, root));
+    if (!key.obstacle.empty())
+      return MakeError(ErrorCode::kUnsupported, "this machine boots each time: {}", key.obstacle);
+    auto found = KILN_TRY(cache.Find(kTemplateKind, key.key));
+    if (!found) break;
+    auto frozen = OpenFrozen(*std::move(found), key.key, plan.machine.memory_bytes);
+    if (frozen) return std::optional<FrozenMachine>(*std::move(frozen));
+    if (!IsRefusal(frozen.error())) return std::move(frozen).error().Context("the machine's template");
+  }
+  return std::optional<FrozenMachine>();
+}
+
+TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, World& world) {
+  TemplateUse use;
+  for (const RootMount root : RootsToTry(plan)) {
+    use.root = root;
+    auto key = MakeTemplateKey(plan, DiskUse::kPluggedIn, root);
+    if (key) {
+      use.key = key->key;
+      use.obstacle = key->obstacle;
+      if (!use.obstacle.empty()) return use;
+    }
+    const auto chosen = key ? Choose(plan, cache, world, use) : Result<>(key.error());
+    if (chosen) return use;
+    if (root == RootMount::kEarly && IsRefusal(chosen.error())) {
+      world.log.Info("the root is mounted in each clone: {}", chosen.error().Text());
+      continue;
+    }
+    world.observer.OnNote(fmt::format("booting from scratch: {}", chosen.error().Text()));
+    return use;
+  }
+  return use;
+}
+
+std::optional<vm::MountedShare> MountedIn(const Plan& plan, const FrozenMachine& frozen) {
+  if (frozen.root == RootMount::kLate) return std::nullopt;
+  return vm::MountedShare{.tag = plan.early_root->share.source, .message_bytes = rootfs::kNinePMessageBytes};
+}
+
+void NoteProven(const FrozenMachine& frozen) {
+  // Without it the next clone proves it once more.
+  if (!frozen.is_proven) (void)sys::WriteFileAtomic(frozen.entry.PathOf(kProven), "", 0600);
+}
+
+Result<> RefuseEarlyRoot(store::Cache& cache, const std::string& key, std::string_view why) {
+  KILN_TRY(cache.Remove(kTemplateKind, key));
+  auto draft = KILN_TRY(cache.TryBegin(kTemplateKind, key));
+  if (!draft) return {};  // Another one makes it again, and will see for itself.
+  const json facts = {{"schema", kSchema}, {"refused", ToValidUtf8(std::string(why))}};
+  KILN_TRY(sys::WriteFileAtomic(draft->PathOf(kFacts),
+                                facts.dump(1, ' ', false, json::error_handler_t::replace), 0600));
+  KILN_TRY(cache.Commit(*std::move(draft)));
+  return {};
 }
 
 namespace {
 
 // Writes template.json beside the draft's `ram` and `state` and puts it in its place.
-Result<> CommitTemplate(store::CacheDraft draft, store::Cache& cache, const Plan& plan,
-                        const wire::AgentHello& hello, std::string_view boot_log) {
+Result<> CommitTemplate(store::CacheDraft draft, const Freezing& freezing) {
+  const Plan& plan = freezing.plan;
+  const wire::AgentHello& hello = freezing.hello;
   const json facts = {{"schema", kSchema},
                       {"fingerprint", KILN_TRY(Fingerprint(draft.path()))},
+                      {"root", freezing.root == RootMount::kEarly ? kEarlyRoot : ""},
                       {"window", hello.window},
                       {"link", hello.link},
                       {"started_ns", hello.started_ns},
@@ -205,10 +254,10 @@ Result<> CommitTemplate(store::CacheDraft draft, store::Cache& cache, const Plan
                       {"memory_bytes", plan.machine.memory_bytes},
                       {"cpus", plan.machine.cpus},
                       {"accelerator", machine::Name(plan.machine.accelerator)}};
-  KILN_TRY(sys::WriteFileAtomic(draft.PathOf("boot.log"), boot_log, 0600));
+  KILN_TRY(sys::WriteFileAtomic(draft.PathOf("boot.log"), freezing.boot_log, 0600));
   KILN_TRY(sys::WriteFileAtomic(draft.PathOf(kFacts),
                                 facts.dump(1, ' ', false, json::error_handler_t::replace), 0600));
-  KILN_TRY(cache.Commit(std::move(draft)));
+  KILN_TRY(freezing.cache.Commit(std::move(draft)));
   return {};
 }
 
@@ -216,7 +265,7 @@ Result<> CommitTemplate(store::CacheDraft draft, store::Cache& cache, const Plan
 
 void FreezeInto(store::CacheDraft draft, Freezing freezing, std::function<void(Result<>)> done) {
   const auto create = [&](std::string_view name) {
-    return sys::Open(draft.PathOf(name), O_RDWR | O_CREAT | O_EXCL, 0600);
+    return sys::Open(draft.PathOf(name), O_WRONLY | O_CREAT | O_EXCL, 0600);
   };
   auto ram = create("ram");
   auto state = create("state");
@@ -224,12 +273,10 @@ void FreezeInto(store::CacheDraft draft, Freezing freezing, std::function<void(R
   auto held = std::make_shared<store::CacheDraft>(std::move(draft));
   vm::QemuProcess& process = freezing.process;
   const sys::Fd& live_memory = freezing.live_memory;
-  vm::Freeze(process, live_memory, *std::move(ram), *std::move(state),
+  const auto shares = freezing.root == RootMount::kEarly ? vm::Shares::kMounted : vm::Shares::kUnmounted;
+  vm::Freeze(process, live_memory, shares, *std::move(ram), *std::move(state),
              [held, freezing = std::move(freezing), done = std::move(done)](Result<> frozen) {
-               if (frozen) {
-                 frozen = CommitTemplate(std::move(*held), freezing.cache, freezing.plan, freezing.hello,
-                                         freezing.boot_log);
-               }
+               if (frozen) frozen = CommitTemplate(std::move(*held), freezing);
                done(std::move(frozen));
              });
 }

@@ -7,12 +7,14 @@
 #include "run/plan.h"
 #include "store/cache.h"
 #include "vm/process.h"
+#include "vm/reattach.h"
 #include "wire/wire.h"
 
 namespace kiln::run {
 
 /// The cache's kind of templates: `<cache>/template/<key>/` with `ram`, `state`, `boot.log` and
-/// `template.json`.
+/// `template.json`; and `proven` beside them when a clone has shown that the root that was frozen with it
+/// works.
 inline constexpr std::string_view kTemplateKind = "template";
 
 /// A booted machine, frozen when its agent was ready, that is about to be cloned. Holds the cache entry.
@@ -21,6 +23,9 @@ struct FrozenMachine {
   std::string key;
   wire::AgentHello hello;  ///< What the agent said when it was ready.
   std::string boot_log;    ///< What the console said until then.
+  RootMount root = RootMount::kLate;
+  /// A command has been started from a root that was frozen: it is as it should be.
+  bool is_proven = false;
 };
 
 /// A clone that the warm pool has woken: it stands still at the template's state, with all that a run needs
@@ -40,21 +45,34 @@ struct TemplateUse {
   std::optional<store::CacheDraft> checkpoint;  ///< To be filled when the command has ended well.
   bool disks_built_in = false;  ///< The frozen machine has the disks; else they are plugged in later.
   std::string key;              ///< Of the one or the other.
-  std::string obstacle;         ///< Why this machine can't be frozen, in words; empty when it can.
+  /// Of the clone, or of what is being made; kLate for a pooled clone, which has let go of its root.
+  RootMount root = RootMount::kLate;
+  std::string obstacle;  ///< Why this machine can't be frozen, in words; empty when it can.
 };
 
 /// The hash of all that a template of this machine is made of: kernel, initramfs, QEMU (each by the identity
 /// of its file), every device, accelerator and CPU. Host folders and forwarded ports are not in it, as they
-/// are the host's side alone. Sets `obstacle` when the machine has something that can't be frozen.
+/// are the host's side alone, but for a root that is frozen along. Sets `obstacle` when the machine has
+/// something that can't be frozen.
 struct TemplateKey {
   std::string key;
   std::string obstacle;
 };
 enum class DiskUse { kPluggedIn, kBuiltIn };
-Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks = DiskUse::kPluggedIn);
+Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks, RootMount root);
 
 /// Reads what was frozen into `entry`, and whether it is what it was: kCorrupt when not.
 Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key, uint64_t memory_bytes);
+
+/// Says in the template's place that this machine can't be frozen with its root: ChooseTemplate() and
+/// FindTemplate() take one without it from then on.
+Result<> RefuseEarlyRoot(store::Cache& cache, const std::string& key, std::string_view why);
+
+/// Notes that the template's root works.
+void NoteProven(const FrozenMachine& frozen);
+
+/// What a clone has mounted when it wakes.
+std::optional<vm::MountedShare> MountedIn(const Plan& plan, const FrozenMachine& frozen);
 
 /// Finds the plan's template, or begins to make it. While another process makes it this one waits, for as
 /// long as a boot may take: many boots at once are slower than one. A template whose files do not match what
@@ -71,6 +89,7 @@ struct Freezing {
   const sys::Fd& live_memory;
   store::Cache& cache;
   const Plan& plan;
+  RootMount root;
   wire::AgentHello hello;
   std::string boot_log;
 };

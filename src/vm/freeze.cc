@@ -71,7 +71,20 @@ class Freezing : public std::enable_shared_from_this<Freezing> {
         state_(std::move(state)),
         done_(std::move(done)) {}
 
-  void Begin() {
+  // Stops it first, as the memory must be copied before it goes on.
+  void SaveDevices() {
+    Execute("stop");
+    process_.qmp().ExecuteWithDescriptor(
+        "add-fd", nlohmann::json::object(), state_.get(), [self = shared_from_this()](const auto& added) {
+          const auto set = added ? added->find("fdset-id") : nlohmann::json::const_iterator();
+          if (!added || set == added->end() || !set->is_number_integer())
+            return self->Check(added ? MakeError(ErrorCode::kCorrupt, "QEMU took a file and does not name it")
+                                     : added);
+          self->SaveDevices(set->template get<int64_t>());
+        });
+  }
+
+  void Migrate() {
     process_.OnMigration([self = shared_from_this()](const std::string& status) { self->Migrated(status); });
     Qmp& qmp = process_.qmp();
     SetCapabilities(qmp, [self = shared_from_this()](const auto& reply) { self->Check(reply); });
@@ -79,11 +92,27 @@ class Freezing : public std::enable_shared_from_this<Freezing> {
     // before it writes the state, and it stays stopped until "cont".
     qmp.ExecuteWithDescriptor("getfd", {{"fdname", "state"}}, state_.get(),
                               [self = shared_from_this()](const auto& reply) { self->Check(reply); });
-    qmp.Execute("migrate", {{"uri", "fd:state"}},
-                [self = shared_from_this()](const auto& reply) { self->Check(reply); });
+    Execute("migrate", {{"uri", "fd:state"}});
   }
 
  private:
+  void Execute(std::string_view command, const nlohmann::json& arguments = nlohmann::json::object()) {
+    process_.qmp().Execute(command, arguments,
+                           [self = shared_from_this()](const auto& reply) { self->Check(reply); });
+  }
+
+  void SaveDevices(int64_t set) {
+    process_.qmp().Execute("xen-save-devices-state",
+                           {{"filename", fmt::format("/dev/fdset/{}", set)}, {"live", false}},
+                           [self = shared_from_this()](const Result<nlohmann::json>& saved) {
+                             self->Check(saved);
+                             if (saved) self->CopyMemory();
+                           });
+    Execute("remove-fd", {{"fdset-id", set}});
+  }
+
+  void CopyMemory() { End(CopySparse(live_memory_.get(), ram_.get())); }
+
   void Check(const Result<nlohmann::json>& reply) {
     if (!reply) End(Error(reply.error()).Context("freezing the machine"));
   }
@@ -93,7 +122,7 @@ class Freezing : public std::enable_shared_from_this<Freezing> {
       return End(MakeError(ErrorCode::kUnsupported, "freezing the machine: QEMU says that its migration {}",
                            status));
     }
-    if (status == "completed") End(CopySparse(live_memory_.get(), ram_.get()));
+    if (status == "completed") CopyMemory();
   }
 
   void End(Result<> result) {
@@ -154,18 +183,31 @@ Result<> CopySparse(int from, int to) {
   return {};
 }
 
-void Wake(QemuProcess& process, int incoming_fd, std::function<void(const Error&)> failed) {
-  const auto check = [failed = std::move(failed)](const Result<nlohmann::json>& reply) {
-    if (!reply) failed(reply.error());
+void Wake(QemuProcess& process, int incoming_fd, const std::optional<MountedShare>& mounted,
+          std::function<void(const Error&)> failed) {
+  const auto wake = [&process, incoming_fd, failed] {
+    const auto check = [failed](const Result<nlohmann::json>& reply) {
+      if (!reply) failed(reply.error());
+    };
+    SetCapabilities(process.qmp(), check);
+    process.qmp().Execute("migrate-incoming", {{"uri", fmt::format("fd:{}", incoming_fd)}}, check);
   };
-  SetCapabilities(process.qmp(), check);
-  process.qmp().Execute("migrate-incoming", {{"uri", fmt::format("fd:{}", incoming_fd)}}, check);
+  if (!mounted) return wake();
+  Reattach(process.qtest(), *mounted, [&process, wake, failed](const Result<>& attached) {
+    process.CloseQtest();
+    if (!attached) return failed(attached.error());
+    wake();
+  });
 }
 
-void Freeze(QemuProcess& process, const sys::Fd& live_memory, sys::Fd ram, sys::Fd state,
+void Freeze(QemuProcess& process, const sys::Fd& live_memory, Shares shares, sys::Fd ram, sys::Fd state,
             std::function<void(Result<>)> done) {
-  std::make_shared<Freezing>(process, live_memory, std::move(ram), std::move(state), std::move(done))
-      ->Begin();
+  const auto freezing =
+      std::make_shared<Freezing>(process, live_memory, std::move(ram), std::move(state), std::move(done));
+  if (shares == Shares::kMounted)
+    freezing->SaveDevices();
+  else
+    freezing->Migrate();
 }
 
 }  // namespace kiln::vm

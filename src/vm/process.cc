@@ -13,6 +13,7 @@ constexpr Duration kDrainTime = std::chrono::seconds(1);
 constexpr int kConsoleFd = 3;
 constexpr int kAgentFd = 4;
 constexpr int kQmpFd = 5;
+constexpr int kQtestFd = 6;
 
 Shutdown ReasonOf(const nlohmann::json& data) {
   const auto reason = data.find("reason");
@@ -67,6 +68,7 @@ Result<std::vector<std::string>> QemuProcess::Arguments(const std::string& qemu,
     wiring.vhost_vsock_fd = kAgentFd;
   else
     wiring.agent = machine::InheritedFd{kAgentFd};
+  if (machine.reattach) wiring.qtest = machine::InheritedFd{kQtestFd};
   auto argv = KILN_TRY(machine::QemuArguments(machine, features, wiring));
   argv.insert(argv.begin(), qemu);
   return argv;
@@ -105,6 +107,12 @@ Result<std::unique_ptr<QemuProcess>> QemuProcess::Start(sys::Loop& loop, sys::Sp
                                        {kAgentFd, agent.get()},
                                        {kQmpFd, qmp.theirs.get()}}};
   command.descriptors.insert(command.descriptors.end(), inherited.begin(), inherited.end());
+  sys::SocketEnds qtest;
+  if (machine.reattach) {
+    qtest = KILN_TRY(sys::SocketPair());
+    command.descriptors.emplace_back(kQtestFd, qtest.theirs.get());
+    process->qtest_ = KILN_TRY(Qtest::Create(loop, std::move(qtest.ours)));
+  }
   process->keeper_ = std::make_unique<OwnChild>(KILN_TRY(spawner.Spawn(command), "starting QEMU"));
   KILN_TRY(process->Connect(std::move(console.ours), std::move(qmp.ours), std::move(errors.read)));
   return process;

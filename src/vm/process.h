@@ -11,6 +11,7 @@
 #include "sys/process.h"
 #include "sys/stream.h"
 #include "vm/qmp.h"
+#include "vm/qtest.h"
 #include "vm/vsock.h"
 
 namespace kiln::vm {
@@ -34,7 +35,7 @@ struct QemuEnd {
 };
 
 /// The first number free for descriptors that a machine's arguments name by themselves.
-inline constexpr int kFirstInheritedFd = 6;
+inline constexpr int kFirstInheritedFd = 7;
 
 /// Our ends of a QEMU's channels, on their way from one process to another.
 struct QemuChannels {
@@ -93,6 +94,10 @@ class QemuProcess {
   /// For a vsock link: `came` is given the agent's connection when it is there; once, and no other after it.
   Result<> AwaitAgent(std::function<void(Result<sys::Fd>)> came);
   Qmp& qmp() { return *qmp_; }
+  /// Of a machine with `reattach`, until CloseQtest(): then nobody reaches the devices past the guest any
+  /// more.
+  Qtest& qtest() { return *qtest_; }
+  void CloseQtest() { qtest_.reset(); }
   /// Told the status of a migration ("active", "completed", "failed" …) as it changes.
   void OnMigration(std::function<void(const std::string& status)> changed) {
     migration_ = std::move(changed);
@@ -122,6 +127,7 @@ class QemuProcess {
   std::unique_ptr<sys::Stream> console_;
   std::unique_ptr<sys::Stream> errors_stream_;
   std::unique_ptr<Qmp> qmp_;
+  std::unique_ptr<Qtest> qtest_;
   sys::Fd agent_;
   std::unique_ptr<VsockHost> vsock_host_;
   std::optional<VsockEnds> vsock_;  // Until the agent has come.

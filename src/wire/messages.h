@@ -235,9 +235,12 @@ struct MkdirOf {
   static constexpr Type kType = Type::kMkdir;
   typename T::Text path{};
   uint32_t mode = 0755;  ///< Of the last one.
+  /// In the upper folder of an overlay: it does not show what is below it there. Nothing where the file
+  /// system has no attributes of the kind (trusted.*).
+  uint8_t opaque = 0;
   template <class M, class F>
   static void Fields(M& m, F& f) {
-    f(m.path), f(m.mode);
+    f(m.path), f(m.mode), f(m.opaque);
   }
 };
 
