@@ -1,6 +1,7 @@
 #include "machine.h"
 
 #include <dirent.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -34,6 +35,14 @@ bool Below(char* out, const char* folder, const char* name) {
   memcpy(out, folder, front);           // NOLINT(bugprone-not-null-terminated-result): the name follows.
   memcpy(out + front, name, back + 1);  // With its NUL.
   return true;
+}
+
+/// Opens a path below another root than the process' own, unless `root` is -1.
+int OpenIn(int root, const CText& path, int flags) {
+  const char* name = path.get();
+  if (root < 0) return open(name, flags, 0644);
+  while (*name == '/') ++name;
+  return openat(root, name, flags, 0644);
 }
 
 /// Open from the first time on.
@@ -180,10 +189,7 @@ Failure LoadModule(const wire::LoadModuleOf<Owner>& request, const Roots& roots)
   const CText parameters(request.parameters);
   const Line what = Text("load module ", request.path);
   if (path.error() != 0 || parameters.error() != 0) return {path.error() | parameters.error(), what};
-  const char* name = path.get();
-  if (request.from_initramfs != 0)
-    while (*name == '/') ++name;
-  int fd = openat(request.from_initramfs != 0 ? roots.initramfs : AT_FDCWD, name, O_RDONLY | O_CLOEXEC);
+  int fd = OpenIn(request.from_initramfs != 0 ? roots.initramfs : -1, path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return {errno, what};
   const long result = syscall(SYS_finit_module, fd, parameters.get(), 0);
   const int error = result == 0 || errno == EEXIST ? 0 : errno;
@@ -218,6 +224,9 @@ Failure SetHostname(const wire::SetHostnameOf<Owner>& request) {
 
 void GetReadyForClones() {
   RandomDevice();
+  // What a login gives root, so that a command of root's has nothing to change.
+  const gid_t roots = 0;
+  setgroups(1, &roots);
   // musl has its memory by sizes, and gives the kernel back what holds nothing more.
   const size_t sizes[] = {128, 256, 512, sizeof(Channel), 1024};
   for (const size_t size : sizes) {
@@ -263,13 +272,14 @@ Failure MakeSymlink(const wire::SymlinkOf<Owner>& request) {
   return error == 0 ? Failure() : Failed(error, "make symlink ", request.path, " to ", request.target);
 }
 
-Failure WriteFile(const wire::WriteFileOf<Owner>& request) {
+Failure WriteFile(const wire::WriteFileOf<Owner>& request, const Roots& roots) {
   const CText path(request.path);
   const Line what = Text("write ", request.path);
   if (path.error() != 0) return {path.error(), what};
   // Not blocking: a FIFO without a reader must not hold up the agent.
   const int create = request.create != 0 ? O_CREAT | O_TRUNC : 0;
-  const int fd = open(path.get(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | create, 0644);
+  const int fd = OpenIn(request.in_initramfs != 0 ? roots.initramfs : -1, path,
+                        O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | create);
   if (fd < 0) return {errno, what};
   int error = WriteAll(fd, request.bytes.data, request.bytes.size) ? 0 : errno;
   if (close(fd) != 0 && error == 0) error = errno;

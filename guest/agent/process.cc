@@ -50,9 +50,12 @@ Failure TakeIdentity(const wire::ExecOf<Owner>& request) {
   for (uint32_t i = 0; i < request.groups.count; ++i) groups[i] = request.groups.At(i);
   // A user namespace may forbid this even to its root, who loses nothing by keeping what groups there are.
   const bool keep = request.groups.count == 0 && request.uid == 0;
+  gid_t have[sizeof(groups) / sizeof(groups[0])];
+  const bool same_groups =
+      getgroups(sizeof(have) / sizeof(have[0]), have) == static_cast<int>(request.groups.count) &&
+      memcmp(have, groups, request.groups.count * sizeof(groups[0])) == 0;
   // Nothing to change for root's own.
-  if (keep && request.gid == 0 && getuid() == 0 && getgid() == 0 && getegid() == 0 &&
-      getgroups(0, nullptr) == 0)
+  if (same_groups && request.uid == 0 && request.gid == 0 && getuid() == 0 && getgid() == 0 && getegid() == 0)
     return {};
   if (setgroups(request.groups.count, groups) != 0 && !(errno == EPERM && keep)) {
     // Without CONFIG_MULTIUSER everybody is root.

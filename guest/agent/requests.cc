@@ -217,7 +217,8 @@ bool Session::HandleFile(const Message& message, Failure& failure) {
       failure = Do<wire::SymlinkOf<Owner>>(message.payload, MakeSymlink);
       return true;
     case wire::Type::kWriteFile:
-      failure = Do<wire::WriteFileOf<Owner>>(message.payload, WriteFile);
+      failure = Do<wire::WriteFileOf<Owner>>(
+          message.payload, [this](const auto& request) { return WriteFile(request, roots_); });
       return true;
     default:
       return false;

@@ -69,7 +69,6 @@ class WarmClone final : public Clone {
     if (!plan.machine.network.mac.empty()) plan.machine.network.mac = plan.identity.mac;
     plan.set_up_network = false;
     plan.machine_id_path.clear();
-    if (plan.early_root) plan.early_root->machine_id_path.clear();
     return plan;
   }
 

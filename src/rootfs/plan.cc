@@ -146,7 +146,6 @@ class Planner {
 
   void MountEarly() {
     EarlyRoot& early = plan_.early_root.emplace();
-    early.machine_id_path = "/etc/machine-id";
     const auto hide = [&](std::string_view folder) {
       early.steps.emplace_back(MakeFolder{.path = fmt::format("{}/upper{}", kUpper, folder), .opaque = true});
     };

@@ -90,10 +90,9 @@ using Step = std::variant<MakeFolder, MountStep, SwitchRoot, UnmountStep, LeaveR
 /// guest looks at nothing of them, not even at the folders it mounts over: what it remembers of them would be
 /// old in its clones.
 struct EarlyRoot {
-  MountStep share;              ///< The host's files, the first of `steps` to show something of them.
-  std::vector<Step> steps;      ///< After RootPlan::early_steps; the last one makes it the root.
-  std::vector<Step> later;      ///< In each clone.
-  std::string machine_id_path;  ///< In each clone; empty as in RootPlan.
+  MountStep share;          ///< The host's files, the first of `steps` to show something of them.
+  std::vector<Step> steps;  ///< After RootPlan::early_steps; the last one makes it the root.
+  std::vector<Step> later;  ///< In each clone.
 };
 
 struct RootPlan {

@@ -207,8 +207,10 @@ Result<FrozenMachine> OpenCheckpoint(const Request& request, Plan& plan, store::
     disk.discard_writes = true;
   }
   const rootfs::Detachment detachment = rootfs::PlanDetachment(plan.steps);
-  if (detachment.redo.empty() || !std::holds_alternative<rootfs::LeaveRoot>(detachment.undo.front()))
+  if (detachment.redo.empty() || !std::holds_alternative<rootfs::LeaveRoot>(detachment.undo.front())) {
+    plan.machine_id_in_root = true;
     plan.machine_id_path = plan.machine_id_path.empty() ? "" : "/etc/machine-id";
+  }
   plan.steps = detachment.redo;
   plan.flush_at_end =
       std::ranges::any_of(plan.machine.shares, [](const auto& share) { return !share.read_only; });

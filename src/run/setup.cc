@@ -70,13 +70,8 @@ SetupRequest FromStep(const rootfs::Step& step) {
 
 std::vector<SetupRequest> EarlyRequests(const Plan& plan, RootMount root) {
   std::vector<SetupRequest> requests = Requests(plan.early_steps);
-  if (root == RootMount::kEarly) {
-    // So that giving it its content does not ask for the host's.
-    if (!plan.machine_id_path.empty())
-      requests.push_back(
-          Make("make room for a machine-id", wire::WriteFile{.path = plan.machine_id_path, .create = 1}));
+  if (root == RootMount::kEarly)
     for (auto& request : Requests(plan.early_root->steps)) requests.push_back(std::move(request));
-  }
   requests.push_back(Make("bring the network up", wire::NetUp{.name = "lo"}));
   return requests;
 }
@@ -91,18 +86,19 @@ SetupRequest SyncRequest() { return Make("flush the disks", wire::SyncDisks{}); 
 
 std::vector<SetupRequest> LateRequests(const Plan& plan, RootMount root, uint64_t wall_ns,
                                        const std::string& entropy) {
-  const bool is_mounted = root == RootMount::kEarly;
-  const std::string& machine_id_path = is_mounted ? plan.early_root->machine_id_path : plan.machine_id_path;
   std::vector<SetupRequest> requests;
   if (!entropy.empty()) requests.push_back(Make("take entropy", wire::Entropy{.bytes = entropy}));
   if (wall_ns != 0) requests.push_back(Make("set the clock", wire::SetClock{.realtime_ns = wall_ns}));
   requests.push_back(Make("set the host name", wire::SetHostname{.name = plan.identity.hostname}));
-  if (!machine_id_path.empty()) {
+  if (!plan.machine_id_path.empty()) {
     requests.push_back(
         Make("give the guest a machine-id",
-             wire::WriteFile{.path = machine_id_path, .bytes = plan.identity.machine_id, .create = 1}));
+             wire::WriteFile{.path = plan.machine_id_path,
+                             .bytes = plan.identity.machine_id,
+                             .create = 1,
+                             .in_initramfs = plan.machine_id_in_root ? uint8_t{0} : uint8_t{1}}));
   }
-  for (auto& request : Requests(is_mounted ? plan.early_root->later : plan.steps))
+  for (auto& request : Requests(root == RootMount::kEarly ? plan.early_root->later : plan.steps))
     requests.push_back(std::move(request));
   if (plan.set_up_network) {
     // The addresses of QEMU's user network (QEMU docs/system/devices/net.rst).

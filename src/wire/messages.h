@@ -261,10 +261,11 @@ struct WriteFileOf {
   static constexpr Type kType = Type::kWriteFile;
   typename T::Text path{};
   typename T::Text bytes{};
-  uint8_t create = 0;  ///< 1: make the file (mode 0644) or empty the one that is there.
+  uint8_t create = 0;        ///< 1: make the file (mode 0644) or empty the one that is there.
+  uint8_t in_initramfs = 0;  ///< 1: `path` is in the initramfs, also after SwitchRoot.
   template <class M, class F>
   static void Fields(M& m, F& f) {
-    f(m.path), f(m.bytes), f(m.create);
+    f(m.path), f(m.bytes), f(m.create), f(m.in_initramfs);
   }
 };
 
