@@ -35,8 +35,9 @@ Failure Do(View payload, Act act) {
 }  // namespace
 
 void Session::SendHello(uint64_t session) {
-  utsname names{};
-  uname(&names);
+  // A clone has been asked before, as its template.
+  static utsname names{};
+  if (names.release[0] == '\0') uname(&names);
   wire::AgentHelloOf<Owner> hello;
   hello.prefix.build = KILN_BUILD_ID;
   hello.session = session;

@@ -48,7 +48,9 @@ class Session final : public console::RecordSink {
         use_(std::move(use)),
         cache_(caches.templates),
         checkpoints_(caches.checkpoints),
-        timings_(timings) {}
+        timings_(timings) {
+    if (use_.clone && use_.root == RootMount::kEarly) proof_ = ProofOf(*use_.clone);
+  }
 
   SessionResult Run(const BundleFiles& files) {
     if (auto started = Start(files); !started) {
@@ -156,9 +158,16 @@ class Session final : public console::RecordSink {
                                            : fmt::format("the machine's template did not wake: {}", why)});
   }
 
-  // What was said of a clone whose root nobody has used yet may be the root's fault: a boot decides.
-  bool IsOnProbation() const {
-    return use_.clone && use_.root == RootMount::kEarly && !use_.clone->is_proven && !timings_.command;
+  // Whatever goes wrong with a clone whose root nobody has used yet may be the root's fault.
+  bool IsOnProbation() const { return use_.clone && !proof_.empty(); }
+
+  void Prove() {
+    const SetupRequest request = ProofRequest(proof_);
+    request.send(*link_, [this, what = request.what](const Result<>& seen) {
+      if (!seen) return CloneFailed(Error(seen.error()).Context(what).Text());
+      NoteProven(*use_.clone);
+      proof_.clear();
+    });
   }
 
   Freezing FreezingInto(store::Cache& cache, RootMount root) {
@@ -265,6 +274,7 @@ class Session final : public console::RecordSink {
 
   void SetUp() {
     world_.observer.OnPhase(Phase::kSettingUp);
+    if (IsOnProbation()) Prove();
     const auto wall = world_.clock.WallNow().time_since_epoch();
     Send(LateRequests(plan_, use_.root, static_cast<uint64_t>(wall.count()), RandomBytes(256)));
     command_ = std::make_unique<vm::GuestCommand>(
@@ -279,7 +289,6 @@ class Session final : public console::RecordSink {
   }
 
   void OnCommandStarted() {
-    if (use_.clone && use_.root == RootMount::kEarly) NoteProven(*use_.clone);
     Mark(timings_.command);
     boot_timer_.Reset();
     world_.observer.OnPhase(Phase::kRunning);
@@ -469,6 +478,7 @@ class Session final : public console::RecordSink {
   Timings& timings_;
   SessionResult result_;
   sys::Fd live_memory_;                 // Of a machine that is to be frozen.
+  std::string proof_;                   // What the clone must see; empty once it has.
   std::vector<machine::Disk> to_plug_;  // Once it is frozen, or awake.
   bool concluded_ = false;
 

@@ -24,7 +24,7 @@ struct FrozenMachine {
   wire::AgentHello hello;  ///< What the agent said when it was ready.
   std::string boot_log;    ///< What the console said until then.
   RootMount root = RootMount::kLate;
-  /// A command has been started from a root that was frozen: it is as it should be.
+  /// A clone has seen the host's files in a root that was frozen: it is as it should be.
   bool is_proven = false;
 };
 
@@ -68,6 +68,8 @@ Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key
 /// FindTemplate() take one without it from then on.
 Result<> RefuseEarlyRoot(store::Cache& cache, const std::string& key, std::string_view why);
 
+/// A file that a clone must see when its template's root works; empty when that need not be asked any more.
+std::string ProofOf(const FrozenMachine& frozen);
 /// Notes that the template's root works.
 void NoteProven(const FrozenMachine& frozen);
 
