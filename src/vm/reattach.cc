@@ -36,8 +36,7 @@ constexpr uint32_t kDriverOk = 7;
 constexpr uint64_t kLent = 0x1'0000;
 constexpr uint64_t kQueueAlign = 0x1000;
 constexpr uint64_t kMessageRoom = 128;  // For each request and each reply.
-constexpr uint64_t kMostLent = 0x8000;
-constexpr uint32_t kMostQueue = 1024;
+constexpr uint32_t kMostQueue = 1024;   // Then 29 KiB are lent.
 
 // ── 9P2000.L ──
 
@@ -191,8 +190,6 @@ class Reattaching : public std::enable_shared_from_this<Reattaching> {
     if (size < 2 * kMessages || size > kMostQueue)
       return End(MakeError(ErrorCode::kUnsupported, "its queue has {} entries", size));
     layout_.emplace(static_cast<uint32_t>(size));
-    if (layout_->bytes > kMostLent)
-      return End(MakeError(ErrorCode::kUnsupported, "its queue of {} entries is too large", size));
     Send({Line("read", kLent, layout_->bytes)}, &Reattaching::Ask);
   }
 
