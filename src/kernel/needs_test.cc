@@ -12,7 +12,8 @@ kconfig::DotConfig Config(std::string_view text) { return *kconfig::DotConfig::P
 
 constexpr const char* kEverything =
     "CONFIG_BLK_DEV_INITRD=y\nCONFIG_BINFMT_ELF=y\nCONFIG_PROC_FS=y\nCONFIG_SYSFS=y\nCONFIG_DEVTMPFS=y\n"
-    "CONFIG_TMPFS=y\nCONFIG_SERIAL_8250=y\nCONFIG_SERIAL_8250_CONSOLE=y\nCONFIG_UNIX98_PTYS=y\nCONFIG_PVH=y\n"
+    "CONFIG_TMPFS=y\nCONFIG_TMPFS_XATTR=y\nCONFIG_SERIAL_8250=y\nCONFIG_SERIAL_8250_CONSOLE=y\nCONFIG_UNIX98_"
+    "PTYS=y\nCONFIG_PVH=y\n"
     "CONFIG_PCI=y\nCONFIG_VIRTIO_PCI=y\nCONFIG_VIRTIO_CONSOLE=y\nCONFIG_NET_9P=y\nCONFIG_NET_9P_VIRTIO=y\n"
     "CONFIG_9P_FS=y\nCONFIG_OVERLAY_FS=y\nCONFIG_BLOCK=y\nCONFIG_VIRTIO_BLK=y\nCONFIG_EXT4_FS=y\nCONFIG_INET="
     "y\n"
@@ -91,6 +92,17 @@ TEST(Abilities, TheFirstChoiceNeedsNoFallback) {
   EXPECT_TRUE(abilities->overlay && abilities->tmpfs && abilities->vsock && abilities->network);
   EXPECT_TRUE(abilities->fallbacks.empty());
   EXPECT_TRUE(abilities->link_modules.empty());
+}
+
+TEST(Abilities, FoldersAreCoveredByWhatCoversThem) {
+  const kconfig::DotConfig whole = Config(kEverything);
+  EXPECT_TRUE(ChooseAbilities(&whole, nullptr)->covers_folders);
+  for (const char* lack : {"TMPFS_XATTR", "SYSFS", "DEVTMPFS"}) {
+    const kconfig::DotConfig config = Config(Without(lack));
+    const auto abilities = ChooseAbilities(&config, nullptr);
+    EXPECT_FALSE(abilities->covers_folders) << lack;
+    EXPECT_TRUE(abilities->fallbacks.empty()) << lack;
+  }
 }
 
 TEST(Abilities, FallsBackAndSaysWhy) {

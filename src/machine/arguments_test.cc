@@ -104,6 +104,26 @@ TEST(QemuArguments, AWakingMachineHasItsKernelInMemory) {
   const std::string line = ShellJoin(Arguments(machine));
   EXPECT_NE(line.find("-incoming defer"), std::string::npos);
   EXPECT_EQ(line.find("-kernel"), std::string::npos);
+  EXPECT_EQ(line.find("qtest"), std::string::npos);
+}
+
+TEST(QemuArguments, ItsDevicesCanBeReachedBeforeItWakes) {
+  Machine machine;
+  machine.memory.file = "/t/ram";
+  machine.incoming_fd = 7;
+  machine.reattach = true;
+  Wiring wiring;
+  wiring.qtest = InheritedFd{6};
+  EXPECT_NE(ShellJoin(Arguments(machine, wiring))
+                .find("-chardev socket,id=qtest,fd=6 -object qtest,id=devices,chardev=qtest,log=none"),
+            std::string::npos);
+  QemuFeatures old = QemuFeatures::Everything();
+  old.Set(Feature::kReattach, false);
+  EXPECT_THAT(QemuArguments(machine, old, wiring).error().Text(), HasSubstr("has no reattach"));
+  machine.reattach = false;
+  const std::string line = ShellJoin(*QemuArguments(machine, old, {}));
+  EXPECT_EQ(line.find("vmdesc"), std::string::npos);
+  EXPECT_EQ(line.find("-global"), std::string::npos);
 }
 
 TEST(QemuArguments, Everything) {
@@ -134,7 +154,8 @@ TEST(QemuArguments, Everything) {
   wiring.qmp = InheritedFd{5};
   EXPECT_EQ(ShellJoin(Arguments(machine, wiring)),
             "-name guest=a,,b -no-user-config -nodefaults -display none -no-reboot "
-            "-machine q35,memory-backend=ram,dump-guest-core=off -accel kvm -cpu host -smp 4 -bios qboot.rom "
+            "-machine q35,memory-backend=ram,suppress-vmdesc=on,dump-guest-core=off "
+            "-global migration.send-configuration=off -accel kvm -cpu host -smp 4 -bios qboot.rom "
             "-rtc base=utc "
             "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -m 512M "
             "-object memory-backend-file,id=ram,size=536870912,mem-path=/run/ram,,1,share=on "

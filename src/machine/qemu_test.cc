@@ -25,8 +25,8 @@ std::string Transcript() {
 {"return": {"enabled": false, "present": true}, "id": "query-kvm"}
 {"return": {"arch": "x86_64"}, "id": "query-target"}
 {"return": [{"option": "fsdev", "parameters": [{"name": "multidevs"}]}, {"option": "sandbox", "parameters": [{"name": "resourcecontrol"}]}, 7], "id": "query-command-line-options"}
-{"return": [{"name": "tcg-accel"}, {"name": "virtio-serial-pci"}, {"name": "virtserialport"}, {"name": 5}, {"name": "virtio-9p-pci"}, {"name": "pcie-pci-bridge"}], "id": "qom-list-types"}
-{"return": [{"meta-type": "enum", "values": ["xbzrle", "x-ignore-shared"]}, {"meta-type": "object"}, {"meta-type": "enum", "values": ["none", "user"]}], "id": "query-qmp-schema"}
+{"return": [{"name": "tcg-accel"}, {"name": "virtio-serial-pci"}, {"name": "virtserialport"}, {"name": 5}, {"name": "virtio-9p-pci"}, {"name": "pcie-pci-bridge"}, {"name": "qtest"}], "id": "qom-list-types"}
+{"return": [{"meta-type": "enum", "values": ["xbzrle", "x-ignore-shared"]}, {"meta-type": "object", "name": "stop"}, {"meta-type": "command", "name": "xen-save-devices-state"}, {"meta-type": "enum", "values": ["none", "user"]}], "id": "query-qmp-schema"}
 {"return": [{"name": "pc-i440fx-9.2", "alias": "pc"}, {"name": "microvm"}, {"name": "a b"}], "id": "query-machines"}
 {"return": [{"name": "max"}], "id": "query-cpu-definitions"}
 {"return": [{"name": "acpi-pci-hotplug-with-bridge-support"}, {"name": "addr"}], "id": "q35"}
@@ -46,7 +46,11 @@ TEST(ParseIntrospection, ReadsWhatIsUsed) {
   for (const FeatureInfo& info : AllFeatures())
     if (features->Has(info.feature)) names.emplace_back(info.name);
   EXPECT_THAT(names, ElementsAre("tcg", "kvm", "virtio-serial", "virtio-9p", "9p-multidevs", "plug-bridge",
-                                 "sandbox", "ignore-shared"));
+                                 "sandbox", "ignore-shared", "reattach"));
+  for (const char* word : {"\"qtest\"", "xen-save-devices-state"})
+    EXPECT_FALSE(ParseIntrospection(ReplaceAll(Transcript(), word, "\"x\""), Arch::kX86_64)
+                     .value_or(QemuFeatures())
+                     .Has(Feature::kReattach));
   const auto old = ParseIntrospection(
       ReplaceAll(Transcript(), "acpi-pci-hotplug-with-bridge-support", "other"), Arch::kX86_64);
   EXPECT_FALSE(old->Has(Feature::kPlugBridge));

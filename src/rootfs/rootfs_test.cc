@@ -16,7 +16,7 @@ std::string Text(const std::vector<Step>& steps) {
   std::string text;
   for (const Step& step : steps) {
     if (const auto* folder = std::get_if<MakeFolder>(&step))
-      text += fmt::format("mkdir {:o} {}\n", folder->mode, folder->path);
+      text += fmt::format("{} {:o} {}\n", folder->opaque ? "hide" : "mkdir", folder->mode, folder->path);
     if (const auto* mount = std::get_if<MountStep>(&step)) {
       text += fmt::format("mount {} {} {} {}\n", mount->type, mount->source, mount->target,
                           mount->read_only ? "ro" : "rw");
@@ -57,6 +57,37 @@ TEST(PlanRoot, HostIsAnOverlayOverNineP) {
             "mount overlay kiln /kiln/root rw\n"
             "switch /kiln/root\n"
             "in /home/me/x");
+}
+
+// What is hidden is never looked at, so the guest asks the host for nothing but the folder of the root
+// itself.
+TEST(PlanRoot, TheHostCanBeTheRootOfWhatIsFrozen) {
+  RootRequest request{.kind = RootKind::kHost, .path = "/", .directory = "/home/me/x"};
+  request.shares = {{"/data", "/srv/data", true}, {"/d", "/dev/d", false}};
+  const auto plan = PlanRoot(request, {}, kNothing);
+  ASSERT_TRUE(plan && plan->early_root);
+  EXPECT_EQ(Text(plan->early_root->steps),
+            "hide 755 /kiln/upper/upper/proc\n"
+            "hide 755 /kiln/upper/upper/sys\n"
+            "hide 755 /kiln/upper/upper/dev\n"
+            "hide 755 /kiln/upper/upper/run\n"
+            "mount 9p kroot /kiln/lower ro\n"
+            "mount overlay kiln /kiln/root rw\n"
+            "switch /kiln/root\n");
+  EXPECT_EQ(Text(plan->early_root->later), "mount 9p kshare1 /dev/d ro\nmount 9p kshare2 /srv/data rw\n");
+  EXPECT_EQ(plan->early_root->share.source, "kroot");
+}
+
+TEST(PlanRoot, OnlyTheHostsRootAndOnlyWhereItCanBeHiddenIsFrozen) {
+  const RootRequest host{.kind = RootKind::kHost, .path = "/", .directory = "/run/here"};
+  const auto here = PlanRoot(host, {}, kNothing);
+  ASSERT_TRUE(here && here->early_root);
+  EXPECT_EQ(Text(here->early_root->steps).find("upper/run"), std::string::npos);
+  for (const GuestAbilities& guest : {GuestAbilities{.overlay = false}, GuestAbilities{.tmpfs = false},
+                                      GuestAbilities{.covers_folders = false}})
+    EXPECT_FALSE(PlanRoot(host, guest, kNothing)->early_root);
+  EXPECT_FALSE(PlanRoot({.kind = RootKind::kInitramfs}, {}, kNothing)->early_root);
+  EXPECT_FALSE(PlanRoot({.kind = RootKind::kDirectory, .path = "/r"}, {}, kNothing)->early_root);
 }
 
 // A kernel that was built or unpacked, and not installed in the root.

@@ -185,17 +185,20 @@ Result<> CopySparse(int from, int to) {
 
 void Wake(QemuProcess& process, int incoming_fd, const std::optional<MountedShare>& mounted,
           std::function<void(const Error&)> failed) {
-  const auto wake = [&process, incoming_fd, failed] {
-    const auto check = [failed](const Result<nlohmann::json>& reply) {
-      if (!reply) failed(reply.error());
+  const auto check = [failed = std::move(failed)](const Error& error) {
+    if (error.code() != ErrorCode::kUnavailable) failed(error);
+  };
+  const auto wake = [&process, incoming_fd, check] {
+    const auto heard = [check](const Result<nlohmann::json>& reply) {
+      if (!reply) check(reply.error());
     };
-    SetCapabilities(process.qmp(), check);
-    process.qmp().Execute("migrate-incoming", {{"uri", fmt::format("fd:{}", incoming_fd)}}, check);
+    SetCapabilities(process.qmp(), heard);
+    process.qmp().Execute("migrate-incoming", {{"uri", fmt::format("fd:{}", incoming_fd)}}, heard);
   };
   if (!mounted) return wake();
-  Reattach(process.qtest(), *mounted, [&process, wake, failed](const Result<>& attached) {
+  Reattach(process.qtest(), *mounted, [&process, wake, check](const Result<>& attached) {
     process.CloseQtest();
-    if (!attached) return failed(attached.error());
+    if (!attached) return check(attached.error());
     wake();
   });
 }

@@ -28,7 +28,8 @@ void Freeze(QemuProcess& process, const sys::Fd& live_memory, Shares shares, sys
 
 /// Tells a QEMU that was started with Machine::incoming_fd to wake from it; the machine runs as soon as its
 /// state has been read. With a share that the guest has `mounted`, whose machine has `reattach`, it is
-/// attached to first. `failed` is called when QEMU refuses; a damaged state ends QEMU itself.
+/// attached to first. `failed` is called when QEMU refuses; what makes QEMU end, as a damaged state
+/// does, is told by its end.
 void Wake(QemuProcess& process, int incoming_fd, const std::optional<MountedShare>& mounted,
           std::function<void(const Error&)> failed);
 

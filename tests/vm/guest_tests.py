@@ -77,6 +77,14 @@ class GuestTest(unittest.TestCase):
         self.environment["KILN_QEMU"] = shutil.copy(found, self.path("bin"))
         return self.environment["KILN_QEMU"]
 
+    def wrapped_qemu(self, script):
+        """QEMU is what this shell script makes of it from now on; $QEMU is the real one."""
+        wrapper = self.path("wrapped-qemu")
+        with open(wrapper, "w") as file:
+            file.write(f"#!/bin/sh\nQEMU={shutil.which('qemu-system-x86_64')}\n{script}\n")
+        os.chmod(wrapper, 0o755)
+        self.environment["KILN_QEMU"] = wrapper
+
     def command(self, *words, kernel=None):
         """`kiln run` of these words with the test's kernel."""
         return [KILN, "run", "--kernel", kernel or self.kernel, *words]

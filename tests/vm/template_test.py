@@ -145,6 +145,87 @@ class Damage(Templates):
         self.assertEqual(len(self.templates()), 2)
 
 
+class FrozenRoot(Templates):
+    """The host's files are the root of what is frozen; clones see those of now."""
+
+    def root(self):
+        folder, = self.templates()
+        with open(folder + "/template.json") as facts:
+            return json.load(facts)["root"]
+
+    def test_nothing_of_the_hosts_is_looked_at_before_the_freeze(self):
+        self.wrapped_qemu(f'exec "$QEMU" "$@" -trace "v9fs_*" -trace runstate_set -D {self.path("trace")}-$$')
+        self.assert_passes(self.run_kiln("--", "true"))
+        self.assertEqual(self.root(), "mounted")
+        boot, = [text for text in (open(path).read() for path in glob.glob(self.path("trace-*"))) if "v9fs_attach" in text]
+        before, paused, after = boot.partition("new_state 4 (paused)")
+        self.assertTrue(paused, boot[-2000:])
+        seen = {line.split()[0] for line in before.splitlines() if line.startswith("v9fs_")}
+        self.assertLessEqual({"v9fs_version", "v9fs_attach"}, seen)
+        self.assertFalse(seen & {"v9fs_walk", "v9fs_open", "v9fs_readdir", "v9fs_readlink", "v9fs_read"}, seen)
+        self.assertIn("v9fs_walk", after)
+
+    def test_clones_see_the_files_of_now(self):
+        os.makedirs(self.path("a"))
+        for name in ("a/kept", "a/changed", "a/gone"):
+            with open(self.path(name), "w") as file:
+                file.write("old")
+        script = f"cd {self.folder}; cat a/*; ls a; ls -A / | grep -cx -e etc -e usr; stat -c %s /etc/machine-id; ls /proc/self /sys/kernel /dev/null >/dev/null"
+        self.assert_passes(self.run_kiln("--", "sh", "-c", script), "oldoldold" + "changed\ngone\nkept\n2\n33\n")
+        os.rename(self.path("a"), self.path("was"))
+        os.makedirs(self.path("a"))
+        for name in ("a/changed", "a/made"):
+            with open(self.path(name), "w") as file:
+                file.write("new")
+        for _ in range(2):
+            done, result = self.result("--", "sh", "-c", script)
+            self.assert_passes(done, "newnew" + "changed\nmade\n2\n33\n")
+            self.assertTrue(result["cloned"])
+        self.assertEqual(self.root(), "mounted")
+
+    def test_shares_disks_and_users_come_to_it(self):
+        os.makedirs(self.path("in"))
+        os.makedirs(self.path("out"))
+        os.chmod(self.path("out"), 0o777)
+        with open(self.path("in/file"), "w") as file:
+            file.write("shared\n")
+        with open(self.path("disk"), "wb") as disk:
+            disk.write(b"disk\n" + bytes(1 << 20))
+        words = ("--share", f"{self.path('in')}:/mnt/in", "--rw", self.path("out"), "--disk", "disk", "--net", "user", "--user", "root", "--",
+                 "sh", "-c", f"cat /mnt/in/file; head -n1 /dev/vda; grep -c ^eth0 /proc/net/route; id -u; echo w >{self.path('out')}/w")
+        for cloned in (False, True, True):
+            done, result = self.result(*words)
+            self.assert_passes(done, "shared\ndisk\n2\n0\n")
+            self.assertEqual(result["cloned"], cloned)
+            with open(self.path("out/w")) as written:
+                self.assertEqual(written.read(), "w\n")
+            os.unlink(self.path("out/w"))
+        self.assertEqual(self.root(), "mounted")
+
+    def test_what_cant_be_attached_to_is_mounted_by_each_clone(self):
+        """A QEMU that does not do as its features say: one boot, and it is not tried again."""
+        self.wrapped_qemu('for word; do shift; case $word in qtest,*) word=$word,nonsense=1;; esac; set -- "$@" "$word"; done\n'
+                          'exec "$QEMU" "$@"')
+        self.assert_passes(self.run_kiln("--", "true"))
+        done, result = self.result("--", "echo", "ok")
+        self.assert_passes(done, "ok\n")
+        self.assertFalse(result["cloned"])
+        self.assertRegex(self.words(done), "the machine's template did not wake: QEMU ended.*nonsense.*; booting from scratch")
+        listed = self.kiln("template", "list")
+        self.assertIn("nonsense", listed.stdout.decode())
+        for cloned in (False, True):
+            done, result = self.result("--", "echo", "ok")
+            self.assert_passes(done, "ok\n")
+            self.assertEqual(result["cloned"], cloned)
+            self.assertEqual(len(done.stderr.splitlines()), 1, self.words(done))
+
+    def test_a_command_that_is_not_there_is_not_the_roots_fault(self):
+        self.assert_passes(self.run_kiln("--", "true"))
+        done, result = self.result("--", "not-a-command")
+        self.assertEqual((done.returncode, result["cloned"]), (127, True), self.words(done))
+        self.assertTrue(self.result("--", "true")[1]["cloned"])
+
+
 class Killed(Templates):
     """At moments spread over what takes place, from the first to the last."""
 
