@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/xattr.h>
 
 #include <cstdlib>
 
@@ -79,6 +80,21 @@ TEST_P(AgentRequests, FoldersLinksAndSmallFiles) {
   EXPECT_EQ(guest.Ask(7, wire::Mkdir{.path = Path("x/f/sub")}).error, static_cast<uint32_t>(ENOTDIR));
   EXPECT_EQ(guest.Ask(8, wire::Mkdir{.path = std::string("/a\0b", 4)}).error, static_cast<uint32_t>(EINVAL));
   EXPECT_EQ(guest.Ask(9, wire::SyncDisks()).error, 0U);
+  const wire::WriteFile again{.path = Path("x/f"), .bytes = "ho", .create = 1, .in_initramfs = 1};
+  EXPECT_EQ(guest.Ask(10, again).error, 0U);
+  EXPECT_EQ(Contents(Path("x/f")), "ho");
+}
+
+TEST_P(AgentRequests, AFolderCanHideWhatAnOverlayHasBelowIt) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root sets trusted attributes";
+  Guest guest(GetParam());
+  guest.Hello();
+  EXPECT_EQ(guest.Ask(1, wire::Mkdir{.path = Path("upper"), .opaque = 1}).error, 0U);
+  char value = 0;
+  const ssize_t size = getxattr(Path("upper").c_str(), "trusted.overlay.opaque", &value, 1);
+  // An overlay keeps them from those who use it, and the agent says nothing of that.
+  if (size < 0) GTEST_SKIP() << "this file system has no such attributes: " << strerror(errno);
+  EXPECT_EQ(value, 'y');
 }
 
 TEST_P(AgentRequests, AFailedStepStopsTheChainUntilItIsReset) {

@@ -79,14 +79,16 @@ for name in one two three; do
   echo $name >/opt/name
   inner --json -- sh -c 'cat /opt/name; ls -d /etc | wc -l; sha256sum "$0"; id -u' "$kiln" 2>/run/$name
 done
-ls $XDG_CACHE_HOME/kiln/template/*/proven | wc -l
+cd "$(ls -td "$XDG_CACHE_HOME"/kiln/template/*/ | head -n1)"
+grep -c '"root": "mounted"' template.json
+ls proven
 echo results; tail -qn1 /run/one /run/two /run/three
 """)
         head, results = output.split("results\n")
         results = [json.loads(line) for line in results.splitlines()]
         with open(KILN, "rb") as kiln:
             digest = hashlib.sha256(kiln.read()).hexdigest()
-        self.assertEqual(head.split(), [word for name in ("one", "two", "three") for word in (name, "1", digest, KILN, "0")] + ["1"])
+        self.assertEqual(head.split(), [word for name in ("one", "two", "three") for word in (name, "1", digest, KILN, "0")] + ["1", "proven"])
         self.assertEqual([result["cloned"] for result in results], [False, True, True], output)
 
 
