@@ -108,7 +108,7 @@ struct RootPlan {
   std::vector<std::string> notes;       ///< What could not be done as asked, in words.
 };
 
-/// A guest that sees a folder of the host over 9p can't be frozen. What takes those folders away when `steps`
+/// A guest that has used a folder of the host over 9p can't be frozen. What takes those folders away when `steps`
 /// have been done, and what brings them back in another life of the guest; both empty when there are none.
 struct Detachment {
   std::vector<Step> undo;
