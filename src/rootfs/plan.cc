@@ -146,6 +146,7 @@ class Planner {
 
   void MountEarly() {
     EarlyRoot& early = plan_.early_root.emplace();
+    early.share = plan_.exports.front();
     const auto hide = [&](std::string_view folder) {
       early.steps.emplace_back(MakeFolder{.path = fmt::format("{}/upper{}", kUpper, folder), .opaque = true});
     };
@@ -155,7 +156,6 @@ class Planner {
       const auto* mount = std::get_if<MountStep>(&step);
       if (mount == nullptr || mount->target == kLower || mount->target == kRoot) {
         early.steps.push_back(step);
-        if (mount != nullptr && mount->target == kLower) early.share = *mount;
         continue;
       }
       MountStep later = *mount;

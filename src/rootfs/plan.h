@@ -90,7 +90,7 @@ using Step = std::variant<MakeFolder, MountStep, SwitchRoot, UnmountStep, LeaveR
 /// guest looks at nothing of them, not even at the folders it mounts over: what it remembers of them would be
 /// old in its clones.
 struct EarlyRoot {
-  MountStep share;          ///< The host's files, the first of `steps` to show something of them.
+  Export share;             ///< That of the host's files.
   std::vector<Step> steps;  ///< After RootPlan::early_steps; the last one makes it the root.
   std::vector<Step> later;  ///< In each clone.
 };
@@ -108,8 +108,9 @@ struct RootPlan {
   std::vector<std::string> notes;       ///< What could not be done as asked, in words.
 };
 
-/// A guest that has used a folder of the host over 9p can't be frozen. What takes those folders away when `steps`
-/// have been done, and what brings them back in another life of the guest; both empty when there are none.
+/// A guest that has used a folder of the host over 9p can't be frozen. What takes those folders away when
+/// `steps` have been done, and what brings them back in another life of the guest; both empty when there are
+/// none.
 struct Detachment {
   std::vector<Step> undo;
   std::vector<Step> redo;

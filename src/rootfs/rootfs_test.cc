@@ -75,7 +75,7 @@ TEST(PlanRoot, TheHostCanBeTheRootOfWhatIsFrozen) {
             "mount overlay kiln /kiln/root rw\n"
             "switch /kiln/root\n");
   EXPECT_EQ(Text(plan->early_root->later), "mount 9p kshare1 /dev/d ro\nmount 9p kshare2 /srv/data rw\n");
-  EXPECT_EQ(plan->early_root->share.source, "kroot");
+  EXPECT_EQ(plan->early_root->share.tag, "kroot");
 }
 
 TEST(PlanRoot, OnlyTheHostsRootAndOnlyWhereItCanBeHiddenIsFrozen) {

@@ -128,7 +128,7 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks, RootMount r
     hasher.Add("argument", argument);
   }
   // The guest remembers of it what stat(2) says.
-  if (root == RootMount::kEarly) KILN_TRY(hasher.AddIdentity("root", plan.machine.shares.front().host_path));
+  if (root == RootMount::kEarly) KILN_TRY(hasher.AddIdentity("root", plan.early_root->share.host_path));
   for (const auto& request : EarlyRequests(plan, root)) hasher.Add("set up", request.what);
   KILN_TRY(hasher.AddIdentity("kernel", shape.kernel_path));
   KILN_TRY(hasher.AddIdentity("initramfs", shape.initrd_path));
@@ -215,7 +215,7 @@ TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, World& world) 
 
 std::optional<vm::MountedShare> MountedIn(const Plan& plan, const FrozenMachine& frozen) {
   if (frozen.root == RootMount::kLate) return std::nullopt;
-  return vm::MountedShare{.tag = plan.early_root->share.source, .message_bytes = rootfs::kNinePMessageBytes};
+  return vm::MountedShare{.tag = plan.early_root->share.tag, .message_bytes = rootfs::kNinePMessageBytes};
 }
 
 std::string ProofOf(const FrozenMachine& frozen) {
