@@ -227,6 +227,7 @@ void GetReadyForClones() {
   // What a login gives root, so that a command of root's has nothing to change.
   const gid_t roots = 0;
   setgroups(1, &roots);
+  LearnIdentity();
   // musl has its memory by sizes, and gives the kernel back what holds nothing more.
   const size_t sizes[] = {128, 256, 512, sizeof(Channel), 1024};
   for (const size_t size : sizes) {

@@ -39,9 +39,31 @@ void DefaultSignals() {
   _exit(0);
 }
 
+/// Who the agent is, and so each child until it becomes somebody else.
+struct Identity {
+  bool known = false;
+  bool root = false;  ///< In every way.
+  uid_t uid = 0;      ///< Effective, as `gid`.
+  gid_t gid = 0;
+  int group_count = 0;  ///< -1: more than fit.
+  gid_t groups[32] = {};
+};
+
+const Identity& Self() {
+  static Identity self;
+  if (self.known) return self;
+  self.known = true;
+  self.uid = geteuid();
+  self.gid = getegid();
+  self.root = self.uid == 0 && self.gid == 0 && getuid() == 0 && getgid() == 0;
+  self.group_count = getgroups(sizeof(self.groups) / sizeof(self.groups[0]), self.groups);
+  return self;
+}
+
 Failure TakeIdentity(const wire::ExecOf<Owner>& request) {
-  if (geteuid() != 0) {
-    if (request.uid == geteuid() && request.gid == getegid()) return {};
+  const Identity& self = Self();
+  if (self.uid != 0) {
+    if (request.uid == self.uid && request.gid == self.gid) return {};
     return Failed(EPERM, "become user ", uint64_t{request.uid}, " without being root");
   }
   gid_t groups[1024];
@@ -50,13 +72,10 @@ Failure TakeIdentity(const wire::ExecOf<Owner>& request) {
   for (uint32_t i = 0; i < request.groups.count; ++i) groups[i] = request.groups.At(i);
   // A user namespace may forbid this even to its root, who loses nothing by keeping what groups there are.
   const bool keep = request.groups.count == 0 && request.uid == 0;
-  gid_t have[sizeof(groups) / sizeof(groups[0])];
-  const bool same_groups =
-      getgroups(sizeof(have) / sizeof(have[0]), have) == static_cast<int>(request.groups.count) &&
-      memcmp(have, groups, request.groups.count * sizeof(groups[0])) == 0;
+  const bool same_groups = self.group_count == static_cast<int>(request.groups.count) &&
+                           memcmp(self.groups, groups, request.groups.count * sizeof(groups[0])) == 0;
   // Nothing to change for root's own.
-  if (same_groups && request.uid == 0 && request.gid == 0 && getuid() == 0 && getgid() == 0 && getegid() == 0)
-    return {};
+  if (self.root && same_groups && request.uid == 0 && request.gid == 0) return {};
   if (setgroups(request.groups.count, groups) != 0 && !(errno == EPERM && keep)) {
     // Without CONFIG_MULTIUSER everybody is root.
     if (errno == ENOSYS && request.uid == 0) return {};
@@ -118,6 +137,8 @@ int SearchAndExec(const char* path, const Command& command, char* tried) {
 }
 
 }  // namespace
+
+void LearnIdentity() { Self(); }
 
 void BecomeLeader() {
   DefaultSignals();

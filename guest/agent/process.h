@@ -69,6 +69,9 @@ class Command {
   int Unpack();
 };
 
+/// Learns once and for all who this process is: whoever begins commands stays the same.
+void LearnIdentity();
+
 /// Body for a Command: identity, folder, exec.
 void RunCommand(const void* command, int status);
 

@@ -207,8 +207,9 @@ Result<FrozenMachine> OpenCheckpoint(const Request& request, Plan& plan, store::
     disk.discard_writes = true;
   }
   const rootfs::Detachment detachment = rootfs::PlanDetachment(plan.steps);
+  plan.machine_id_place = Plan::MachineIdPlace::kInitramfs;
   if (detachment.redo.empty() || !std::holds_alternative<rootfs::LeaveRoot>(detachment.undo.front())) {
-    plan.machine_id_in_root = true;
+    plan.machine_id_place = Plan::MachineIdPlace::kRoot;
     plan.machine_id_path = plan.machine_id_path.empty() ? "" : "/etc/machine-id";
   }
   plan.steps = detachment.redo;

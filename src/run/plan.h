@@ -34,10 +34,13 @@ struct Plan {
   std::optional<rootfs::EarlyRoot> early_root;  ///< In place of `steps`, where this QEMU and kernel can.
   wire::Exec exec;
   Identity identity;
-  bool machine_id_in_root = false;  ///< Not in the initramfs: a checkpoint's root stays as it was.
-  std::string machine_id_path;      ///< See rootfs::RootPlan.
-  bool on_one_cpu = false;          ///< Of the host; see vm::OneCpu.
-  bool can_plug_disks = false;      ///< The kernel takes devices while it runs.
+  /// Where a machine-id is written to: a file in the initramfs that was made before the machine was frozen;
+  /// or one that the command of a checkpoint may have removed, in its root if that stays mounted.
+  enum class MachineIdPlace { kReady, kInitramfs, kRoot };
+  MachineIdPlace machine_id_place = MachineIdPlace::kReady;
+  std::string machine_id_path;  ///< See rootfs::RootPlan.
+  bool on_one_cpu = false;      ///< Of the host; see vm::OneCpu.
+  bool can_plug_disks = false;  ///< The kernel takes devices while it runs.
   bool set_up_network = false;
   bool standard_input = false;  ///< The caller's input is fed to the command.
   bool is_shell = false;        ///< Nobody named a command.

@@ -39,6 +39,14 @@ SetupRequest PutFile(const wire::Put& put, const std::string& bytes) {
   };
 }
 
+SetupRequest MachineId(const std::string& what, const Plan& plan, const std::string& id, bool is_there) {
+  const bool in_root = plan.machine_id_place == Plan::MachineIdPlace::kRoot;
+  return Make(what, wire::WriteFile{.path = plan.machine_id_path,
+                                    .bytes = id,
+                                    .create = is_there ? uint8_t{0} : uint8_t{1},
+                                    .in_initramfs = in_root ? uint8_t{0} : uint8_t{1}});
+}
+
 SetupRequest FromStep(const rootfs::Step& step) {
   if (const auto* folder = std::get_if<rootfs::MakeFolder>(&step)) {
     return Make(
@@ -70,6 +78,9 @@ SetupRequest FromStep(const rootfs::Step& step) {
 
 std::vector<SetupRequest> EarlyRequests(const Plan& plan, RootMount root) {
   std::vector<SetupRequest> requests = Requests(plan.early_steps);
+  // As long as the one that each run writes over it: making a file takes a clone longer than that.
+  if (!plan.machine_id_path.empty())
+    requests.push_back(MachineId("make room for a machine-id", plan, std::string(32, '0') + "\n", false));
   if (root == RootMount::kEarly)
     for (auto& request : Requests(plan.early_root->steps)) requests.push_back(std::move(request));
   requests.push_back(Make("bring the network up", wire::NetUp{.name = "lo"}));
@@ -95,12 +106,8 @@ std::vector<SetupRequest> LateRequests(const Plan& plan, RootMount root, uint64_
   if (wall_ns != 0) requests.push_back(Make("set the clock", wire::SetClock{.realtime_ns = wall_ns}));
   requests.push_back(Make("set the host name", wire::SetHostname{.name = plan.identity.hostname}));
   if (!plan.machine_id_path.empty()) {
-    requests.push_back(
-        Make("give the guest a machine-id",
-             wire::WriteFile{.path = plan.machine_id_path,
-                             .bytes = plan.identity.machine_id,
-                             .create = 1,
-                             .in_initramfs = plan.machine_id_in_root ? uint8_t{0} : uint8_t{1}}));
+    requests.push_back(MachineId("give the guest a machine-id", plan, plan.identity.machine_id,
+                                 plan.machine_id_place == Plan::MachineIdPlace::kReady));
   }
   for (auto& request : Requests(root == RootMount::kEarly ? plan.early_root->later : plan.steps))
     requests.push_back(std::move(request));

@@ -12,6 +12,7 @@ namespace {
 // ── where things are while the machine has not begun ──
 
 constexpr unsigned kPciSlots = 32;
+constexpr unsigned kSlotsAtOnce = 8;
 constexpr uint32_t kVirtio9p = 0x1009'1af4;  // Device 0x1009 (transitional, 9p) of vendor 0x1af4.
 constexpr uint32_t kPciAddress = 0xcf8;
 constexpr uint32_t kPciData = 0xcfc;
@@ -36,7 +37,7 @@ constexpr uint32_t kDriverOk = 7;
 constexpr uint64_t kLent = 0x1'0000;
 constexpr uint64_t kQueueAlign = 0x1000;
 constexpr uint64_t kMessageRoom = 128;  // For each request and each reply.
-constexpr uint32_t kMostQueue = 1024;   // Then 29 KiB are lent.
+constexpr uint32_t kMostQueue = 1024;
 
 // ── 9P2000.L ──
 
@@ -98,44 +99,45 @@ uint64_t Number(std::string_view answer) {
   return ParseUnsigned(answer, 16).value_or(0);
 }
 
-/// Where the parts of the one queue and its messages are, for a queue of `size` entries.
+/// Where the parts of the one queue and its messages are, for a queue of `size` entries, and what of that is
+/// written to.
 struct Layout {
   explicit Layout(uint32_t size)
       : available(kLent + uint64_t{16} * size),
-        used((available + 6 + uint64_t{2} * size + kQueueAlign - 1) / kQueueAlign * kQueueAlign),
-        messages(used + 6 + uint64_t{8} * size),
-        bytes(messages + 2 * kMessages * kMessageRoom - kLent) {}
-  uint64_t request(size_t i) const { return messages + i * kMessageRoom; }
+        used((available + 6 + uint64_t{2} * size + kQueueAlign - 1) / kQueueAlign * kQueueAlign) {}
+  static constexpr uint64_t kUsedBytes = 4 + 8 * kMessages;
+  uint64_t request(size_t i) const { return used + kUsedBytes + i * kMessageRoom; }
   uint64_t reply(size_t i) const { return request(kMessages + i); }
+  struct Piece {
+    uint64_t address;
+    uint64_t bytes;
+  };
+  std::array<Piece, 3> pieces() const {
+    return {Piece{kLent, 16 * 2 * kMessages}, Piece{available, 4 + 2 * kMessages},
+            Piece{used, kUsedBytes + 2 * kMessages * kMessageRoom}};
+  }
   uint64_t available;
   uint64_t used;
-  uint64_t messages;
-  uint64_t bytes;  // In all.
 };
 
-// The steps, each the answer to the one before; lives until the last.
+// The steps, each the answer to the one before; lives until the last. A line costs a change of processes and
+// back, so there are few.
 class Reattaching : public std::enable_shared_from_this<Reattaching> {
  public:
   Reattaching(Qtest& qtest, const MountedShare& share, std::function<void(Result<>)> told)
       : qtest_(qtest), share_(share), told_(std::move(told)) {}
 
-  void Begin() {
-    std::vector<std::string> lines;
-    for (unsigned slot = 0; slot < kPciSlots; ++slot) {
-      lines.push_back(Select(slot, 0));
-      lines.push_back(fmt::format("inl {:#x}", kPciData));
-    }
-    Send(lines, &Reattaching::Found);
-  }
+  void Begin() { Scan(0); }
 
  private:
-  using Step = void (Reattaching::*)(const Qtest::Answers&);
+  using Next = std::function<void(const Qtest::Answers&)>;
 
-  void Send(const std::vector<std::string>& lines, Step next) {
-    qtest_.Send(lines, [self = shared_from_this(), next](const Result<Qtest::Answers>& answers) {
-      if (!answers) return self->End(answers.error());
-      (self.get()->*next)(*answers);
-    });
+  void Send(const std::vector<std::string>& lines, Next next) {
+    qtest_.Send(lines,
+                [self = shared_from_this(), next = std::move(next)](const Result<Qtest::Answers>& answers) {
+                  if (!answers) return self->End(answers.error());
+                  next(*answers);
+                });
   }
 
   void End(Result<> result) {
@@ -148,108 +150,116 @@ class Reattaching : public std::enable_shared_from_this<Reattaching> {
     return Line("outl", kPciAddress, 0x8000'0000U | slot << 11U | reg);
   }
 
-  void Found(const Qtest::Answers& answers) {
-    for (unsigned slot = 0; slot < kPciSlots; ++slot)
-      if (Number(answers[2 * slot + 1]) == kVirtio9p) slots_.push_back(slot);
-    Look();
+  // Asks a few slots what is in them, from `first` on.
+  void Scan(unsigned first) {
+    if (first == kPciSlots)
+      return End(MakeError(ErrorCode::kUnsupported, "none of the machine's {} 9p devices has it", seen_));
+    std::vector<std::string> lines;
+    for (unsigned slot = first; slot < first + kSlotsAtOnce; ++slot) {
+      lines.push_back(Select(slot, 0));
+      lines.push_back(fmt::format("inl {:#x}", kPciData));
+    }
+    Send(lines, [this, first](const Qtest::Answers& answers) {
+      std::vector<unsigned> slots;
+      for (unsigned i = 0; i < kSlotsAtOnce; ++i)
+        if (Number(answers[2 * i + 1]) == kVirtio9p) slots.push_back(first + i);
+      Look(std::move(slots), first + kSlotsAtOnce);
+    });
   }
 
-  // Gives the next device its ports and asks for its share's tag.
-  void Look() {
-    if (looked_ == slots_.size())
-      return End(
-          MakeError(ErrorCode::kUnsupported, "none of the machine's {} 9p devices has it", slots_.size()));
-    const unsigned slot = slots_[looked_++];
-    std::vector<std::string> lines = {
-        Select(slot, kPciBar0),    Line("outl", kPciData, kPorts),
-        Select(slot, kPciCommand), Line("outl", kPciData, kPortsMemoryAndMaster),
-        Out("b", kStatus, 0),      In("w", kConfig)};
+  // Gives the first of the devices its ports and asks for its share's tag and its queue.
+  void Look(std::vector<unsigned> slots, unsigned unseen) {
+    if (slots.empty()) return Scan(unseen);
+    const unsigned slot = slots.front();
+    slots.erase(slots.begin());
+    ++seen_;
+    std::vector<std::string> lines = {In("w", kConfig)};
     for (size_t i = 0; i < share_.tag.size(); ++i)
       lines.push_back(In("b", kConfig + 2 + static_cast<uint32_t>(i)));
-    Send(lines, &Reattaching::Looked);
+    lines.insert(lines.begin(), {Select(slot, kPciBar0), Line("outl", kPciData, kPorts),
+                                 Select(slot, kPciCommand), Line("outl", kPciData, kPortsMemoryAndMaster)});
+    lines.push_back(In("w", kQueueSize));
+    Send(lines, [this, slot, slots = std::move(slots), unseen](const Qtest::Answers& answers) {
+      constexpr size_t kTag = 5;
+      bool same = Number(answers[kTag - 1]) == share_.tag.size();
+      for (size_t i = 0; i < share_.tag.size(); ++i)
+        same = same && Number(answers[kTag + i]) == static_cast<unsigned char>(share_.tag[i]);
+      if (same) return Borrow(Number(answers.back()));
+      // Its ports are free for the next one.
+      Send({Select(slot, kPciCommand), Line("outl", kPciData, 0)},
+           [this, slots, unseen](const Qtest::Answers&) { Look(slots, unseen); });
+    });
   }
 
-  void Looked(const Qtest::Answers& answers) {
-    constexpr size_t kTag = 6;
-    bool same = Number(answers[kTag - 1]) == share_.tag.size();
-    for (size_t i = 0; i < share_.tag.size(); ++i)
-      same = same && Number(answers[kTag + i]) == static_cast<unsigned char>(share_.tag[i]);
-    if (same)
-      return Send({Out("b", kStatus, kAcknowledgeAndDriver), Out("l", kGuestFeatures, 0),
-                   Out("w", kQueueSelect, 0), In("w", kQueueSize)},
-                  &Reattaching::Borrow);
-    // Its ports are free for the next one.
-    Send({Select(slots_[looked_ - 1], kPciCommand), Line("outl", kPciData, 0)},
-         &Reattaching::LookedElsewhere);
-  }
-
-  void LookedElsewhere(const Qtest::Answers&) { Look(); }
-
-  void Borrow(const Qtest::Answers& answers) {
-    const uint64_t size = Number(answers.back());
+  void Borrow(uint64_t size) {
     if (size < 2 * kMessages || size > kMostQueue)
       return End(MakeError(ErrorCode::kUnsupported, "its queue has {} entries", size));
     layout_.emplace(static_cast<uint32_t>(size));
-    Send({Line("read", kLent, layout_->bytes)}, &Reattaching::Ask);
+    std::vector<std::string> lines;
+    for (const auto& [address, bytes] : layout_->pieces())
+      lines.push_back(fmt::format("b64read {:#x} {:#x}", address, bytes));
+    Send(lines, [this](const Qtest::Answers& answers) {
+      lent_ = answers;
+      Ask();
+    });
   }
 
   // All requests at once: the device takes them in turn.
-  void Ask(const Qtest::Answers& answers) {
-    lent_ = answers[0];
+  void Ask() {
     const auto messages = Messages(share_);
     std::string descriptors;
     std::string available = Little(uint16_t{0}) + Little(static_cast<uint16_t>(kMessages));
-    std::vector<std::string> lines = {fmt::format("memset {:#x} {:#x} 0x0", kLent, layout_->bytes)};
+    std::string used(Layout::kUsedBytes, '\0');
     constexpr uint16_t kNext = 1;
     constexpr uint16_t kDeviceWrites = 2;
     for (size_t i = 0; i < messages.size(); ++i) {
       KILN_CHECK(messages[i].size() <= kMessageRoom);
-      lines.push_back(Write(layout_->request(i), messages[i]));
+      used += messages[i];
+      used.resize(Layout::kUsedBytes + (i + 1) * kMessageRoom, '\0');
       descriptors += Little(layout_->request(i)) + Little(static_cast<uint32_t>(messages[i].size())) +
                      Little(kNext) + Little(static_cast<uint16_t>(2 * i + 1));
       descriptors += Little(layout_->reply(i)) + Little(static_cast<uint32_t>(kMessageRoom)) +
                      Little(kDeviceWrites) + Little(uint16_t{0});
       available += Little(static_cast<uint16_t>(2 * i));
     }
-    lines.push_back(Write(kLent, descriptors));
-    lines.push_back(Write(layout_->available, available));
-    lines.push_back(Out("l", kQueueAddress, kLent / kQueueAlign));
-    lines.push_back(Out("b", kStatus, kDriverOk));
-    lines.push_back(Out("w", kQueueNotify, 0));
-    Send(lines, &Reattaching::Asked);
+    Send({Write(kLent, descriptors), Write(layout_->available, available), Write(layout_->used, used),
+          Out("b", kStatus, kAcknowledgeAndDriver), Out("l", kGuestFeatures, 0), Out("w", kQueueSelect, 0),
+          Out("l", kQueueAddress, kLent / kQueueAlign), Out("b", kStatus, kDriverOk),
+          Out("w", kQueueNotify, 0), AskUsed()},
+         [this](const Qtest::Answers& answers) { Await(answers); });
   }
 
-  void Asked(const Qtest::Answers&) {
-    Send({fmt::format("readw {:#x}", layout_->used + 2)}, &Reattaching::Await);
-  }
+  std::string AskUsed() const { return fmt::format("readw {:#x}", layout_->used + 2); }
 
   // The file system is looked at in threads of QEMU's; there is no event for their end. The caller has a
   // limit on how long a machine may take to wake.
   void Await(const Qtest::Answers& answers) {
-    if (Number(answers[0]) < kMessages) return Asked(answers);
+    if (Number(answers.back()) < kMessages)
+      return Send({AskUsed()}, [this](const Qtest::Answers& again) { Await(again); });
     std::vector<std::string> lines;
     for (size_t i = 0; i < kMessages; ++i)
       lines.push_back(fmt::format("readb {:#x}", layout_->reply(i) + kTypeAt));
-    lines.push_back(fmt::format("write {:#x} {:#x} {}", kLent, layout_->bytes, lent_));
-    Send(lines, &Reattaching::Answered);
+    const auto pieces = layout_->pieces();
+    for (size_t i = 0; i < pieces.size(); ++i)
+      lines.push_back(fmt::format("b64write {:#x} {:#x} {}", pieces[i].address, pieces[i].bytes, lent_[i]));
+    Send(lines, [this](const Qtest::Answers& types) { Check(types); });
   }
 
-  void Answered(const Qtest::Answers& answers) {
+  void Check(const Qtest::Answers& types) {
     constexpr std::array<uint8_t, kMessages> kWanted = {kVersion + 1, kAttach + 1, kAttach + 1};
     for (size_t i = 0; i < kMessages; ++i)
-      if (Number(answers[i]) != kWanted[i])
+      if (Number(types[i]) != kWanted[i])
         return End(MakeError(ErrorCode::kUnsupported, "QEMU answered request {} with a message of type {}", i,
-                             Number(answers[i])));
+                             Number(types[i])));
     End({});
   }
 
   Qtest& qtest_;
   MountedShare share_;
   std::function<void(Result<>)> told_;
-  std::vector<unsigned> slots_;  // Of 9p devices.
-  size_t looked_ = 0;
+  size_t seen_ = 0;  // 9p devices.
   std::optional<Layout> layout_;
-  std::string lent_;  // "0x…": what was there.
+  Qtest::Answers lent_;  // What was in its pieces, in base64.
 };
 
 }  // namespace

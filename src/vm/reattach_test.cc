@@ -73,19 +73,17 @@ class FakeQemu {
       return fmt::format("OK {:#x}", Get(at, 2));
     }
     const uint64_t size = Number(words[2]);
-    if (verb == "read") {
-      std::string text = "OK 0x";
+    // In another alphabet than that of base64: it is only given back.
+    if (verb == "b64read") {
+      std::string text = "OK ";
       for (uint64_t i = 0; i < size; ++i) text += fmt::format("{:02x}", memory_[at + i]);
       return text;
     }
-    if (verb == "memset") {
-      std::fill_n(memory_.begin() + static_cast<long>(at), size,
-                  static_cast<unsigned char>(Number(words[3])));
-      return "OK";
-    }
-    if (verb == "write") {
+    if (verb == "write" || verb == "b64write") {
+      const std::string digits = verb == "write" ? words[3].substr(2) : words[3];
+      EXPECT_EQ(digits.size(), 2 * size);
       for (uint64_t i = 0; i < size; ++i)
-        memory_[at + i] = static_cast<unsigned char>(*ParseUnsigned(words[3].substr(2 + 2 * i, 2), 16));
+        memory_[at + i] = static_cast<unsigned char>(*ParseUnsigned(digits.substr(2 * i, 2), 16));
       return "OK";
     }
     return "FAIL Unknown command '" + verb + "'";
@@ -206,7 +204,7 @@ class ReattachTest : public testing::Test {
 };
 
 TEST_F(ReattachTest, AttachesAsTheGuestHadAndGivesTheMemoryBack) {
-  qemu_.devices = {{3, {.tag = "kother"}}, {4, {.tag = "kroo2"}}, {9, {.tag = "kroot"}}};
+  qemu_.devices = {{3, {.tag = "kother"}}, {4, {.tag = "kroo2"}}, {9, {.tag = "kroot"}}, {31, {.tag = "k"}}};
   const auto before = qemu_.memory_;
   EXPECT_EQ(Try(), "");
   EXPECT_THAT(qemu_.asked,
