@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -44,6 +45,44 @@ int OpenIn(int root, const CText& path, int flags) {
   while (*name == '/') ++name;
   return openat(root, name, flags, 0644);
 }
+
+constexpr uint8_t kKeep = 2;  // WriteFile::create.
+
+/// The file that is mapped.
+class KeptFile {
+ public:
+  /// Without it the file is written as any other.
+  void Keep(const wire::WriteFileOf<Owner>& request, int fd) {
+    if (request.path.size > sizeof(path_) || request.bytes.size == 0) return;
+    void* mapped = mmap(nullptr, request.bytes.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (mapped == MAP_FAILED) return;
+    if (bytes_ != nullptr) munmap(bytes_, size_);
+    bytes_ = static_cast<char*>(mapped);
+    size_ = request.bytes.size;
+    in_initramfs_ = request.in_initramfs;
+    path_size_ = request.path.size;
+    memcpy(path_, request.path.data, path_size_);
+    // So that the page is there.
+    Takes(request);
+  }
+
+  bool Takes(const wire::WriteFileOf<Owner>& request) {
+    if (bytes_ == nullptr || request.bytes.size != size_ || request.in_initramfs != in_initramfs_ ||
+        request.path != View(path_, path_size_))
+      return false;
+    memcpy(bytes_, request.bytes.data, size_);
+    return true;
+  }
+
+ private:
+  char* bytes_ = nullptr;
+  size_t size_ = 0;
+  uint8_t in_initramfs_ = 0;
+  char path_[128] = {};
+  size_t path_size_ = 0;
+};
+
+KeptFile kept_file;
 
 /// Open from the first time on.
 int RandomDevice() {
@@ -277,12 +316,15 @@ Failure WriteFile(const wire::WriteFileOf<Owner>& request, const Roots& roots) {
   const CText path(request.path);
   const Line what = Text("write ", request.path);
   if (path.error() != 0) return {path.error(), what};
+  if (request.create == 0 && kept_file.Takes(request)) return {};
   // Not blocking: a FIFO without a reader must not hold up the agent.
   const int create = request.create != 0 ? O_CREAT | O_TRUNC : 0;
+  const int access = request.create == kKeep ? O_RDWR : O_WRONLY;
   const int fd = OpenIn(request.in_initramfs != 0 ? roots.initramfs : -1, path,
-                        O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | create);
+                        access | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | create);
   if (fd < 0) return {errno, what};
   int error = WriteAll(fd, request.bytes.data, request.bytes.size) ? 0 : errno;
+  if (error == 0 && request.create == kKeep) kept_file.Keep(request, fd);
   if (close(fd) != 0 && error == 0) error = errno;
   return error == 0 ? Failure() : Failure{error, what};
 }

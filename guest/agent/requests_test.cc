@@ -85,6 +85,26 @@ TEST_P(AgentRequests, FoldersLinksAndSmallFiles) {
   EXPECT_EQ(Contents(Path("x/f")), "ho");
 }
 
+TEST_P(AgentRequests, AKeptFileIsWrittenInMemory) {
+  Guest guest(GetParam());
+  guest.Hello();
+  wire::WriteFile file{.path = Path("kept"), .bytes = "0000", .create = 2};
+  EXPECT_EQ(guest.Ask(1, file).error, 0U);
+  EXPECT_EQ(Contents(Path("kept")), "0000");
+  std::filesystem::rename(Path("kept"), Path("moved"));
+  file.create = 0;
+  file.bytes = "1234";
+  EXPECT_EQ(guest.Ask(2, file).error, 0U);
+  EXPECT_EQ(Contents(Path("moved")), "1234");
+  // Another length, another file, and to make it: as ever.
+  EXPECT_EQ(guest.Ask(3, wire::WriteFile{.path = Path("kept"), .bytes = "12345"}).error,
+            static_cast<uint32_t>(ENOENT));
+  EXPECT_EQ(guest.Ask(4, wire::WriteFile{.path = Path("moved"), .bytes = "56"}).error, 0U);
+  EXPECT_EQ(Contents(Path("moved")), "5634");
+  EXPECT_EQ(guest.Ask(5, wire::WriteFile{.path = Path("kept"), .bytes = "new", .create = 1}).error, 0U);
+  EXPECT_EQ(Contents(Path("kept")), "new");
+}
+
 TEST_P(AgentRequests, AFolderCanHideWhatAnOverlayHasBelowIt) {
   if (geteuid() != 0) GTEST_SKIP() << "only root sets trusted attributes";
   Guest guest(GetParam());

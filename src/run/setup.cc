@@ -39,11 +39,11 @@ SetupRequest PutFile(const wire::Put& put, const std::string& bytes) {
   };
 }
 
-SetupRequest MachineId(const std::string& what, const Plan& plan, const std::string& id, bool is_there) {
+SetupRequest MachineId(const std::string& what, const Plan& plan, const std::string& id, uint8_t create) {
   const bool in_root = plan.machine_id_place == Plan::MachineIdPlace::kRoot;
   return Make(what, wire::WriteFile{.path = plan.machine_id_path,
                                     .bytes = id,
-                                    .create = is_there ? uint8_t{0} : uint8_t{1},
+                                    .create = create,
                                     .in_initramfs = in_root ? uint8_t{0} : uint8_t{1}});
 }
 
@@ -78,9 +78,9 @@ SetupRequest FromStep(const rootfs::Step& step) {
 
 std::vector<SetupRequest> EarlyRequests(const Plan& plan, RootMount root) {
   std::vector<SetupRequest> requests = Requests(plan.early_steps);
-  // As long as the one that each run writes over it: making a file takes a clone longer than that.
+  // As long as the one that each run writes over it.
   if (!plan.machine_id_path.empty())
-    requests.push_back(MachineId("make room for a machine-id", plan, std::string(32, '0') + "\n", false));
+    requests.push_back(MachineId("make room for a machine-id", plan, std::string(32, '0') + "\n", 2));
   if (root == RootMount::kEarly)
     for (auto& request : Requests(plan.early_root->steps)) requests.push_back(std::move(request));
   requests.push_back(Make("bring the network up", wire::NetUp{.name = "lo"}));
@@ -106,8 +106,9 @@ std::vector<SetupRequest> LateRequests(const Plan& plan, RootMount root, uint64_
   if (wall_ns != 0) requests.push_back(Make("set the clock", wire::SetClock{.realtime_ns = wall_ns}));
   requests.push_back(Make("set the host name", wire::SetHostname{.name = plan.identity.hostname}));
   if (!plan.machine_id_path.empty()) {
-    requests.push_back(MachineId("give the guest a machine-id", plan, plan.identity.machine_id,
-                                 plan.machine_id_place == Plan::MachineIdPlace::kReady));
+    const bool is_there = plan.machine_id_place == Plan::MachineIdPlace::kReady;
+    requests.push_back(
+        MachineId("give the guest a machine-id", plan, plan.identity.machine_id, is_there ? 0 : 1));
   }
   for (auto& request : Requests(root == RootMount::kEarly ? plan.early_root->later : plan.steps))
     requests.push_back(std::move(request));

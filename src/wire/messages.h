@@ -255,13 +255,16 @@ struct SymlinkOf {
   }
 };
 
-/// One write(2) of `bytes` to `path`: a knob in /proc or /sys, or a small file.
+/// One write(2) of `bytes` to `path`: a knob in /proc or /sys, or a small file. With `create` 2 the agent
+/// keeps the file mapped: when it is to write as many bytes to the same file without making it, it does so in
+/// memory. (In a clone that saves each call of the kernel's, which an emulator would have to translate.)
+/// Nothing that could make the file shorter may run in between.
 template <class T>
 struct WriteFileOf {
   static constexpr Type kType = Type::kWriteFile;
   typename T::Text path{};
   typename T::Text bytes{};
-  uint8_t create = 0;        ///< 1: make the file (mode 0644) or empty the one that is there.
+  uint8_t create = 0;        ///< 1 or 2: make the file (mode 0644) or empty the one that is there.
   uint8_t in_initramfs = 0;  ///< 1: `path` is in the initramfs, also after SwitchRoot.
   template <class M, class F>
   static void Fields(M& m, F& f) {
