@@ -1,6 +1,7 @@
 #include "run/identity.h"
 
 #include <fmt/format.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/check.h"
@@ -49,6 +50,13 @@ std::string RandomBytes(size_t count) {
     have += static_cast<size_t>(got);
   }
   return bytes;
+}
+
+uint64_t RandomNumber() {
+  uint64_t number = 0;
+  const std::string bytes = RandomBytes(sizeof number);
+  ::memcpy(&number, bytes.data(), bytes.size());
+  return number | 1;
 }
 
 }  // namespace kiln::run

@@ -23,5 +23,7 @@ void ForgetIdentity(machine::Machine& machine);
 
 /// So many bytes of the host's random generator.
 std::string RandomBytes(size_t count);
+/// Never 0.
+uint64_t RandomNumber();
 
 }  // namespace kiln::run

@@ -12,6 +12,7 @@
 #include "run/hang_watch.h"
 #include "run/host_streams.h"
 #include "run/judge.h"
+#include "run/root_proof.h"
 #include "run/setup.h"
 #include "run/start_machine.h"
 #include "vm/freeze.h"
@@ -30,13 +31,6 @@ constexpr uint32_t kWindow = 1 << 20;
 constexpr Duration kPanicGrace = seconds(3);
 constexpr Duration kQuitGrace = seconds(10);
 
-uint64_t RandomNumber() {
-  uint64_t number = 0;
-  const std::string bytes = RandomBytes(sizeof number);
-  ::memcpy(&number, bytes.data(), bytes.size());
-  return number | 1;  // Never 0.
-}
-
 /// One run of one machine: the state that its callbacks share. Ends with the first call of Conclude().
 class Session final : public console::RecordSink {
  public:
@@ -48,9 +42,7 @@ class Session final : public console::RecordSink {
         use_(std::move(use)),
         cache_(caches.templates),
         checkpoints_(caches.checkpoints),
-        timings_(timings) {
-    if (use_.clone && use_.root == RootMount::kEarly) proof_ = ProofOf(*use_.clone);
-  }
+        timings_(timings) {}
 
   SessionResult Run(const BundleFiles& files) {
     if (auto started = Start(files); !started) {
@@ -158,18 +150,6 @@ class Session final : public console::RecordSink {
                                            : fmt::format("the machine's template did not wake: {}", why)});
   }
 
-  // Whatever goes wrong with a clone whose root nobody has used yet may be the root's fault.
-  bool IsOnProbation() const { return use_.clone && !proof_.empty(); }
-
-  void Prove() {
-    const SetupRequest request = ProofRequest(proof_);
-    request.send(*link_, [this, what = request.what](const Result<>& seen) {
-      if (!seen) return CloneFailed(Error(seen.error()).Context(what).Text());
-      NoteProven(*use_.clone);
-      proof_.clear();
-    });
-  }
-
   Freezing FreezingInto(store::Cache& cache, RootMount root) {
     return {.process = *qemu_,
             .live_memory = live_memory_,
@@ -274,7 +254,7 @@ class Session final : public console::RecordSink {
 
   void SetUp() {
     world_.observer.OnPhase(Phase::kSettingUp);
-    if (IsOnProbation()) Prove();
+    if (proof_.is_due()) proof_.Begin(*link_, [this](const Error& error) { CloneFailed(error.Text()); });
     const auto wall = world_.clock.WallNow().time_since_epoch();
     Send(LateRequests(plan_, use_.root, static_cast<uint64_t>(wall.count()), RandomBytes(256)));
     command_ = std::make_unique<vm::GuestCommand>(
@@ -408,7 +388,8 @@ class Session final : public console::RecordSink {
 
   void Conclude(Judgement judgement) {
     if (concluded_) return;
-    if (IsOnProbation() && !result_.clone_failed && judgement.verdict != Verdict::kInterrupted)
+    // Whatever goes wrong with a clone whose root nobody has used yet may be the root's fault.
+    if (proof_.is_due() && !result_.clone_failed && judgement.verdict != Verdict::kInterrupted)
       return CloneFailed(judgement.cause);
     concluded_ = true;
     result_.verdict = judgement.verdict;
@@ -473,12 +454,12 @@ class Session final : public console::RecordSink {
   World& world_;
   sys::StopSignals& signals_;
   TemplateUse use_;
+  RootProof proof_{use_};
   store::Cache& cache_;
   store::Cache& checkpoints_;
   Timings& timings_;
   SessionResult result_;
   sys::Fd live_memory_;                 // Of a machine that is to be frozen.
-  std::string proof_;                   // What the clone must see; empty once it has.
   std::vector<machine::Disk> to_plug_;  // Once it is frozen, or awake.
   bool concluded_ = false;
 

@@ -93,10 +93,6 @@ std::vector<SetupRequest> Requests(const std::vector<rootfs::Step>& steps) {
   return requests;
 }
 
-SetupRequest ProofRequest(const std::string& seen) {
-  return Make(fmt::format("look at {} of the host", seen), wire::AwaitFile{.path = seen, .limit_ms = 0});
-}
-
 SetupRequest SyncRequest() { return Make("flush the disks", wire::SyncDisks{}); }
 
 std::vector<SetupRequest> LateRequests(const Plan& plan, RootMount root, uint64_t wall_ns,

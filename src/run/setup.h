@@ -21,10 +21,6 @@ std::vector<SetupRequest> EarlyRequests(const Plan& plan, RootMount root);
 /// The steps as requests.
 std::vector<SetupRequest> Requests(const std::vector<rootfs::Step>& steps);
 
-/// Has the guest look at something of a root that was frozen along with it, before anything depends on that.
-/// `seen` is a file of the root.
-SetupRequest ProofRequest(const std::string& seen);
-
 /// Has the guest write to its disks what it holds back.
 SetupRequest SyncRequest();
 

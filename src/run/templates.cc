@@ -218,13 +218,6 @@ std::optional<vm::MountedShare> MountedIn(const Plan& plan, const FrozenMachine&
   return vm::MountedShare{.tag = plan.early_root->share.tag, .message_bytes = rootfs::kNinePMessageBytes};
 }
 
-std::string ProofOf(const FrozenMachine& frozen) {
-  if (frozen.root == RootMount::kLate || frozen.is_proven) return {};
-  for (const std::string path : {"/usr", "/etc", "/bin", "/nix", "/home", "/root"})
-    if (sys::Exists(path)) return path;
-  return {};
-}
-
 void NoteProven(const FrozenMachine& frozen) {
   // Without it the next clone proves it once more.
   (void)sys::WriteFileAtomic(frozen.entry.PathOf(kProven), "", 0600);

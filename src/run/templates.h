@@ -68,8 +68,6 @@ Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key
 /// FindTemplate() take one without it from then on.
 Result<> RefuseEarlyRoot(store::Cache& cache, const std::string& key, std::string_view why);
 
-/// A file that a clone must see when its template's root works; empty when that need not be asked any more.
-std::string ProofOf(const FrozenMachine& frozen);
 /// Notes that the template's root works.
 void NoteProven(const FrozenMachine& frozen);
 
