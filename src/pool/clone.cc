@@ -32,7 +32,7 @@ class WarmClone final : public Clone {
                                             {.console = [this](std::string_view bytes) { OnConsole(bytes); },
                                              .ended = [this](const vm::QemuEnd& end) { OnEnd(end); }},
                                             {{vm::kFirstInheritedFd, state.get()}}));
-    const uint64_t session = 1 + world_.clock.Now().time_since_epoch().count();
+    const uint64_t session = run::RandomNumber();
     link_ = KILN_TRY(vm::AgentLink::Create(world_.loop, qemu_->TakeAgentFd(), session, kWindow,
                                            {.ready = [this](const wire::AgentHello&) { Rehearse(); },
                                             .log = {},
