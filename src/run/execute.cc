@@ -110,7 +110,7 @@ class Runner {
     const std::string why = std::move(result.cause);
     result = KILN_TRY(Session(plan, std::move(again)));
     // It was not the command's fault, then, nor the kernel's.
-    if (on_probation && outcome_.timings.command) (void)RefuseEarlyRoot(templates_, key, why);
+    if (on_probation && outcome_.timings.command) (void)RefuseEarlyRoot(templates_, plan, key, why);
     return result;
   }
 

@@ -204,7 +204,7 @@ TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, World& world) 
     const auto chosen = key ? Choose(plan, cache, world, use) : Result<>(key.error());
     if (chosen) return use;
     if (root == RootMount::kEarly && IsRefusal(chosen.error())) {
-      world.log.Info("the root is mounted in each clone: {}", chosen.error().Text());
+      world.log.Info("this machine's template: {}", chosen.error().Text());
       continue;
     }
     world.observer.OnNote(fmt::format("booting from scratch: {}", chosen.error().Text()));
@@ -223,45 +223,55 @@ void NoteProven(const FrozenMachine& frozen) {
   (void)sys::WriteFileAtomic(frozen.entry.PathOf(kProven), "", 0600);
 }
 
-Result<> RefuseEarlyRoot(store::Cache& cache, const std::string& key, std::string_view why) {
-  KILN_TRY(cache.Remove(kTemplateKind, key));
-  auto draft = KILN_TRY(cache.TryBegin(kTemplateKind, key));
-  if (!draft) return {};  // Another one makes it again, and will see for itself.
-  const json facts = {{"schema", kSchema}, {"refused", ToValidUtf8(std::string(why))}};
-  KILN_TRY(sys::WriteFileAtomic(draft->PathOf(kFacts),
-                                facts.dump(1, ' ', false, json::error_handler_t::replace), 0600));
-  KILN_TRY(cache.Commit(*std::move(draft)));
-  return {};
+namespace {
+
+// What `kiln template list` tells of it.
+json Shape(const Plan& plan) {
+  return {{"schema", kSchema},
+          {"kernel_image", ToValidUtf8(plan.kernel.image)},
+          {"release", ToValidUtf8(plan.kernel.release)},
+          {"memory_bytes", plan.machine.memory_bytes},
+          {"cpus", plan.machine.cpus},
+          {"accelerator", machine::Name(plan.machine.accelerator)}};
 }
 
-namespace {
+Result<> WriteFacts(const store::CacheDraft& draft, const json& facts) {
+  return sys::WriteFileAtomic(draft.PathOf(kFacts), facts.dump(1, ' ', false, json::error_handler_t::replace),
+                              0600);
+}
 
 // Writes template.json beside the draft's `ram` and `state` and puts it in its place.
 Result<> CommitTemplate(store::CacheDraft draft, const Freezing& freezing) {
-  const Plan& plan = freezing.plan;
   const wire::AgentHello& hello = freezing.hello;
-  const json facts = {{"schema", kSchema},
-                      {"fingerprint", KILN_TRY(Fingerprint(draft.path()))},
-                      {"root", freezing.root == RootMount::kEarly ? kEarlyRoot : ""},
-                      {"window", hello.window},
-                      {"link", hello.link},
-                      {"started_ns", hello.started_ns},
-                      {"ready_ns", hello.ready_ns},
-                      {"release", ToValidUtf8(hello.release)},
-                      {"kernel_version", ToValidUtf8(hello.kernel_version)},
-                      {"machine", ToValidUtf8(hello.machine)},
-                      {"kernel_image", ToValidUtf8(plan.kernel.image)},
-                      {"memory_bytes", plan.machine.memory_bytes},
-                      {"cpus", plan.machine.cpus},
-                      {"accelerator", machine::Name(plan.machine.accelerator)}};
+  json facts = Shape(freezing.plan);
+  facts.update({{"fingerprint", KILN_TRY(Fingerprint(draft.path()))},
+                {"root", freezing.root == RootMount::kEarly ? kEarlyRoot : ""},
+                {"window", hello.window},
+                {"link", hello.link},
+                {"started_ns", hello.started_ns},
+                {"ready_ns", hello.ready_ns},
+                {"release", ToValidUtf8(hello.release)},
+                {"kernel_version", ToValidUtf8(hello.kernel_version)},
+                {"machine", ToValidUtf8(hello.machine)}});
   KILN_TRY(sys::WriteFileAtomic(draft.PathOf("boot.log"), freezing.boot_log, 0600));
-  KILN_TRY(sys::WriteFileAtomic(draft.PathOf(kFacts),
-                                facts.dump(1, ' ', false, json::error_handler_t::replace), 0600));
+  KILN_TRY(WriteFacts(draft, facts));
   KILN_TRY(freezing.cache.Commit(std::move(draft)));
   return {};
 }
 
 }  // namespace
+
+Result<> RefuseEarlyRoot(store::Cache& cache, const Plan& plan, const std::string& key,
+                         std::string_view why) {
+  KILN_TRY(cache.Remove(kTemplateKind, key));
+  auto draft = KILN_TRY(cache.TryBegin(kTemplateKind, key));
+  if (!draft) return {};  // Another one makes it again, and will see for itself.
+  json facts = Shape(plan);
+  facts["refused"] = ToValidUtf8(fmt::format("it can't be frozen with its root: {}", why));
+  KILN_TRY(WriteFacts(*draft, facts));
+  KILN_TRY(cache.Commit(*std::move(draft)));
+  return {};
+}
 
 void FreezeInto(store::CacheDraft draft, Freezing freezing, std::function<void(Result<>)> done) {
   const auto create = [&](std::string_view name) {

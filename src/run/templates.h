@@ -66,7 +66,7 @@ Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key
 
 /// Says in the template's place that this machine can't be frozen with its root: ChooseTemplate() and
 /// FindTemplate() take one without it from then on.
-Result<> RefuseEarlyRoot(store::Cache& cache, const std::string& key, std::string_view why);
+Result<> RefuseEarlyRoot(store::Cache& cache, const Plan& plan, const std::string& key, std::string_view why);
 
 /// Notes that the template's root works.
 void NoteProven(const FrozenMachine& frozen);
