@@ -120,8 +120,7 @@ class Session final : public console::RecordSink {
       log_.Add(use_.pooled->console);
       Mark(timings_.agent);
     } else {
-      qemu_->OnMigration([this](const std::string& status) {
-        if (status != "completed") return;
+      qemu_->OnResume([this] {
         Mark(timings_.agent);
         Plug();
       });

@@ -50,11 +50,11 @@ Result<> WritePiece(int to, const char* bytes, size_t size, off_t offset) {
   return {};
 }
 
-// RAM in a shared file stays where it is, only device state goes through the stream; and its progress is
-// told.
-void SetCapabilities(Qmp& qmp, Qmp::Reply reply) {
+// x-ignore-shared: RAM in a shared file stays where it is, only device state goes through the stream. events:
+// its progress is told. QEMU reads QMP a byte at a time and takes some 20 microseconds for each.
+void SetCapabilities(Qmp& qmp, const std::vector<std::string>& names, Qmp::Reply reply) {
   nlohmann::json capabilities = nlohmann::json::array();
-  for (const auto name : {"x-ignore-shared", "events"}) {
+  for (const std::string& name : names) {
     capabilities.push_back({{"capability", name}, {"state", true}});
   }
   qmp.Execute("migrate-set-capabilities", {{"capabilities", std::move(capabilities)}}, std::move(reply));
@@ -87,7 +87,8 @@ class Freezing : public std::enable_shared_from_this<Freezing> {
   void Migrate() {
     process_.OnMigration([self = shared_from_this()](const std::string& status) { self->Migrated(status); });
     Qmp& qmp = process_.qmp();
-    SetCapabilities(qmp, [self = shared_from_this()](const auto& reply) { self->Check(reply); });
+    SetCapabilities(qmp, {"x-ignore-shared", "events"},
+                    [self = shared_from_this()](const auto& reply) { self->Check(reply); });
     // Not stopped first: the stream says whether the machine ran, and a clone should. QEMU stops it by itself
     // before it writes the state, and it stays stopped until "cont".
     qmp.ExecuteWithDescriptor("getfd", {{"fdname", "state"}}, state_.get(),
@@ -104,11 +105,12 @@ class Freezing : public std::enable_shared_from_this<Freezing> {
   void SaveDevices(int64_t set) {
     process_.qmp().Execute("xen-save-devices-state",
                            {{"filename", fmt::format("/dev/fdset/{}", set)}, {"live", false}},
-                           [self = shared_from_this()](const Result<nlohmann::json>& saved) {
+                           [self = shared_from_this(), set](const Result<nlohmann::json>& saved) {
                              self->Check(saved);
                              if (saved) self->CopyMemory();
+                             // When it goes on, as QEMU has another one of its own.
+                             self->Execute("remove-fd", {{"fdset-id", set}});
                            });
-    Execute("remove-fd", {{"fdset-id", set}});
   }
 
   void CopyMemory() { End(CopySparse(live_memory_.get(), ram_.get())); }
@@ -188,11 +190,11 @@ void Wake(QemuProcess& process, int incoming_fd, const std::optional<MountedShar
   const auto check = [failed = std::move(failed)](const Error& error) {
     if (error.code() != ErrorCode::kUnavailable) failed(error);
   };
-  const auto wake = [&process, incoming_fd, check] {
+  const auto wake = [&process, incoming_fd, check, with_memory = !mounted] {
     const auto heard = [check](const Result<nlohmann::json>& reply) {
       if (!reply) check(reply.error());
     };
-    SetCapabilities(process.qmp(), heard);
+    if (with_memory) SetCapabilities(process.qmp(), {"x-ignore-shared"}, heard);
     process.qmp().Execute("migrate-incoming", {{"uri", fmt::format("fd:{}", incoming_fd)}}, heard);
   };
   if (!mounted) return wake();

@@ -179,6 +179,10 @@ Result<> QemuProcess::AwaitAgent(std::function<void(Result<sys::Fd>)> came) {
 void QemuProcess::HandleEvent(const std::string& name, const nlohmann::json& data) {
   if (name == "SHUTDOWN") shutdown_ = ReasonOf(data);
   if (name == "GUEST_PANICKED") shutdown_ = Shutdown::kGuestPanic;
+  if (name == "RESUME") {
+    if (const auto resumed = std::exchange(resumed_, {})) resumed();
+    return;
+  }
   if (name != "MIGRATION") return;
   const auto status = data.find("status");
   const auto changed = migration_;  // It may replace itself.

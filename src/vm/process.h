@@ -102,6 +102,8 @@ class QemuProcess {
   void OnMigration(std::function<void(const std::string& status)> changed) {
     migration_ = std::move(changed);
   }
+  /// Told once, when the guest's CPUs run the next time after they stood still.
+  void OnResume(std::function<void()> resumed) { resumed_ = std::move(resumed); }
   int pid() const { return keeper_->pid(); }
   /// The full command, as it was started.
   const std::vector<std::string>& argv() const { return argv_; }
@@ -122,6 +124,7 @@ class QemuProcess {
   sys::Loop& loop_;
   Events events_;
   std::function<void(const std::string&)> migration_;
+  std::function<void()> resumed_;
   std::vector<std::string> argv_;
   std::unique_ptr<QemuKeeper> keeper_;
   std::unique_ptr<sys::Stream> console_;
