@@ -46,8 +46,6 @@ int OpenIn(int root, const CText& path, int flags) {
   return openat(root, name, flags, 0644);
 }
 
-constexpr uint8_t kKeep = 2;  // WriteFile::create.
-
 /// The file that is mapped.
 class KeptFile {
  public:
@@ -316,15 +314,15 @@ Failure WriteFile(const wire::WriteFileOf<Owner>& request, const Roots& roots) {
   const CText path(request.path);
   const Line what = Text("write ", request.path);
   if (path.error() != 0) return {path.error(), what};
-  if (request.create == 0 && kept_file.Takes(request)) return {};
+  if (request.create == wire::kExistingFile && kept_file.Takes(request)) return {};
   // Not blocking: a FIFO without a reader must not hold up the agent.
-  const int create = request.create != 0 ? O_CREAT | O_TRUNC : 0;
-  const int access = request.create == kKeep ? O_RDWR : O_WRONLY;
+  const int create = request.create != wire::kExistingFile ? O_CREAT | O_TRUNC : 0;
+  const int access = request.create == wire::kKeepFile ? O_RDWR : O_WRONLY;
   const int fd = OpenIn(request.in_initramfs != 0 ? roots.initramfs : -1, path,
                         access | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | create);
   if (fd < 0) return {errno, what};
   int error = WriteAll(fd, request.bytes.data, request.bytes.size) ? 0 : errno;
-  if (error == 0 && request.create == kKeep) kept_file.Keep(request, fd);
+  if (error == 0 && request.create == wire::kKeepFile) kept_file.Keep(request, fd);
   if (close(fd) != 0 && error == 0) error = errno;
   return error == 0 ? Failure() : Failure{error, what};
 }

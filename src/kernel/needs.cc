@@ -267,7 +267,6 @@ Result<Abilities> ChooseAbilities(const kconfig::DotConfig* config, const Module
   abilities.tmpfs = chooser.Take(Need::kTmpfs, abilities.root_modules);
   if (!abilities.tmpfs) abilities.fallbacks.push_back(chooser.Why(Need::kTmpfs));
   std::vector<std::string> none;
-  abilities.covers_folders = true;
   for (const Need need : {Need::kTmpfsXattr, Need::kSysfs, Need::kDevtmpfs})
     abilities.covers_folders = chooser.Take(need, none) && abilities.covers_folders;
   abilities.pci_hotplug = chooser.Take(Need::kPciHotplug, none);

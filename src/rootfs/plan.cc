@@ -25,6 +25,12 @@ std::string NinePOptions(bool writable) {
                      writable ? "mmap" : "loose");
 }
 
+// The same mount when `root` has become the root.
+MountStep Within(const std::string& root, MountStep mount) {
+  if (!root.empty() && mount.target.starts_with(root + "/")) mount.target.erase(0, root.size());
+  return mount;
+}
+
 class Planner {
  public:
   Planner(const RootRequest& request, const GuestAbilities& guest) : request_(request), guest_(guest) {}
@@ -158,9 +164,7 @@ class Planner {
         early.steps.push_back(step);
         continue;
       }
-      MountStep later = *mount;
-      if (later.target.starts_with(base_ + "/")) later.target.erase(0, base_.size());
-      early.later.emplace_back(std::move(later));
+      early.later.emplace_back(Within(base_, *mount));
     }
   }
 
@@ -230,8 +234,7 @@ Detachment PlanDetachment(const std::vector<Step>& steps) {
   for (const Step& step : steps) {
     const auto* mount = std::get_if<MountStep>(&step);
     if (mount == nullptr || mount->type != "9p") continue;
-    MountStep again = *mount;
-    if (!root.empty() && again.target.starts_with(root + "/")) again.target.erase(0, root.size());
+    MountStep again = Within(root, *mount);
     plan.undo.insert(plan.undo.begin(), UnmountStep{again.target});
     plan.redo.emplace_back(std::move(again));
   }

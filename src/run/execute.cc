@@ -93,7 +93,7 @@ class Runner {
     if (use.pooled) use.root = RootMount::kLate;
     outcome_.pooled = use.pooled.has_value();
     const std::string key = use.key;
-    const bool on_probation = use.clone && use.root == RootMount::kEarly && !use.clone->is_proven;
+    const bool on_probation = IsOnProbation(use);
     SessionResult result = KILN_TRY(Session(plan, std::move(use)));
     if (!result.clone_failed || !request_.from.empty()) return result;
     if (outcome_.pooled) {

@@ -5,7 +5,7 @@
 namespace kiln::run {
 
 RootProof::RootProof(const TemplateUse& use) : use_(use) {
-  if (!use.clone || use.root == RootMount::kLate || use.clone->is_proven) return;
+  if (!IsOnProbation(use)) return;
   for (const std::string path : {"/usr", "/etc", "/bin", "/nix", "/home", "/root"}) {
     if (!sys::Exists(path)) continue;
     file_ = path;

@@ -74,22 +74,26 @@ SetupRequest FromStep(const rootfs::Step& step) {
   return Make(fmt::format("make {} the root", root.path), wire::SwitchRoot{.path = root.path});
 }
 
+void Add(const std::vector<rootfs::Step>& steps, std::vector<SetupRequest>& requests) {
+  for (const rootfs::Step& step : steps) requests.push_back(FromStep(step));
+}
+
 }  // namespace
 
 std::vector<SetupRequest> EarlyRequests(const Plan& plan, RootMount root) {
   std::vector<SetupRequest> requests = Requests(plan.early_steps);
   // As long as the one that each run writes over it.
   if (!plan.machine_id_path.empty())
-    requests.push_back(MachineId("make room for a machine-id", plan, std::string(32, '0') + "\n", 2));
-  if (root == RootMount::kEarly)
-    for (auto& request : Requests(plan.early_root->steps)) requests.push_back(std::move(request));
+    requests.push_back(
+        MachineId("make room for a machine-id", plan, std::string(32, '0') + "\n", wire::kKeepFile));
+  if (root == RootMount::kEarly) Add(plan.early_root->steps, requests);
   requests.push_back(Make("bring the network up", wire::NetUp{.name = "lo"}));
   return requests;
 }
 
 std::vector<SetupRequest> Requests(const std::vector<rootfs::Step>& steps) {
   std::vector<SetupRequest> requests;
-  for (const rootfs::Step& step : steps) requests.push_back(FromStep(step));
+  Add(steps, requests);
   return requests;
 }
 
@@ -103,11 +107,10 @@ std::vector<SetupRequest> LateRequests(const Plan& plan, RootMount root, uint64_
   requests.push_back(Make("set the host name", wire::SetHostname{.name = plan.identity.hostname}));
   if (!plan.machine_id_path.empty()) {
     const bool is_there = plan.machine_id_place == Plan::MachineIdPlace::kReady;
-    requests.push_back(
-        MachineId("give the guest a machine-id", plan, plan.identity.machine_id, is_there ? 0 : 1));
+    requests.push_back(MachineId("give the guest a machine-id", plan, plan.identity.machine_id,
+                                 is_there ? wire::kExistingFile : wire::kMakeFile));
   }
-  for (auto& request : Requests(root == RootMount::kEarly ? plan.early_root->later : plan.steps))
-    requests.push_back(std::move(request));
+  Add(root == RootMount::kEarly ? plan.early_root->later : plan.steps, requests);
   if (plan.set_up_network) {
     // The addresses of QEMU's user network (QEMU docs/system/devices/net.rst).
     const wire::NetUp network{

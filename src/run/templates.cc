@@ -218,6 +218,10 @@ std::optional<vm::MountedShare> MountedIn(const Plan& plan, const FrozenMachine&
   return vm::MountedShare{.tag = plan.early_root->share.tag, .message_bytes = rootfs::kNinePMessageBytes};
 }
 
+bool IsOnProbation(const TemplateUse& use) {
+  return use.clone && use.root == RootMount::kEarly && !use.clone->is_proven;
+}
+
 void NoteProven(const FrozenMachine& frozen) {
   // Without it the next clone proves it once more.
   (void)sys::WriteFileAtomic(frozen.entry.PathOf(kProven), "", 0600);

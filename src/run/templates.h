@@ -64,6 +64,9 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks, RootMount r
 /// Reads what was frozen into `entry`, and whether it is what it was: kCorrupt when not.
 Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key, uint64_t memory_bytes);
 
+/// The clone's root was frozen along, and nobody has seen yet that it works.
+bool IsOnProbation(const TemplateUse& use);
+
 /// Says in the template's place that this machine can't be frozen with its root: ChooseTemplate() and
 /// FindTemplate() take one without it from then on.
 Result<> RefuseEarlyRoot(store::Cache& cache, const Plan& plan, const std::string& key, std::string_view why);

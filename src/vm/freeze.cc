@@ -51,7 +51,7 @@ Result<> WritePiece(int to, const char* bytes, size_t size, off_t offset) {
 }
 
 // x-ignore-shared: RAM in a shared file stays where it is, only device state goes through the stream. events:
-// its progress is told. QEMU reads QMP a byte at a time and takes some 20 microseconds for each.
+// its progress is told. Few words, as QEMU reads QMP a byte at a time and changes threads for each.
 void SetCapabilities(Qmp& qmp, const std::vector<std::string>& names, Qmp::Reply reply) {
   nlohmann::json capabilities = nlohmann::json::array();
   for (const std::string& name : names) {

@@ -3,12 +3,6 @@
 #include <nlohmann/json.hpp>
 
 namespace kiln::vm {
-namespace {
-
-// QEMU's longest answer (query-qmp-schema) is about 300 KB.
-constexpr size_t kLongestLine = size_t{16} << 20;
-
-}  // namespace
 
 Result<std::unique_ptr<Qmp>> Qmp::Create(sys::Loop& loop, sys::Fd fd, Event event,
                                          std::function<void()> closed) {
@@ -57,17 +51,13 @@ void Qmp::Execute(std::string_view command) { Execute(command, nlohmann::json::o
 
 void Qmp::Receive(std::string_view bytes) {
   const auto alive = alive_;
-  buffer_ += bytes;
-  size_t start = 0;
-  for (size_t end = 0; (end = buffer_.find('\n', start)) != std::string::npos; start = end + 1) {
-    Line(std::string_view(buffer_).substr(start, end - start));
-    if (!*alive) return;
-  }
-  buffer_.erase(0, start);
-  if (buffer_.size() > kLongestLine) {
-    stream_->Close();
-    FailAll("it sent an endless line");
-  }
+  const bool fits = incoming_.Add(bytes, [&](std::string_view line) {
+    Line(line);
+    return *alive;
+  });
+  if (fits || !*alive) return;
+  stream_->Close();
+  FailAll("it sent an endless line");
 }
 
 void Qmp::Line(std::string_view line) {

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "sys/stream.h"
+#include "vm/line_buffer.h"
 
 namespace kiln::vm {
 
@@ -30,7 +31,7 @@ class Qmp {
                              Reply reply);
   bool is_open() const { return stream_->is_open(); }
   /// No answer is outstanding.
-  bool is_idle() const { return waiting_.empty() && buffer_.empty() && stream_->queued() == 0; }
+  bool is_idle() const { return waiting_.empty() && incoming_.empty() && stream_->queued() == 0; }
   /// Gives the channel away to somebody else's client; only when idle.
   sys::Fd Release() { return stream_->Release(); }
   /// Without arguments, and nobody waits for the answer.
@@ -50,7 +51,7 @@ class Qmp {
   std::unique_ptr<sys::Stream> stream_;
   Event event_;
   std::function<void()> closed_;
-  std::string buffer_;
+  LineBuffer incoming_{size_t{16} << 20};  // The longest answer (query-qmp-schema) has about 300 KB.
   std::map<int64_t, Waiting> waiting_;
   int64_t next_id_ = 1;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -4,12 +4,6 @@
 #include "base/strings.h"
 
 namespace kiln::vm {
-namespace {
-
-// The longest is a piece of memory in hexadecimal digits.
-constexpr size_t kLongestLine = size_t{1} << 20;
-
-}  // namespace
 
 Result<std::unique_ptr<Qtest>> Qtest::Create(sys::Loop& loop, sys::Fd fd) {
   std::unique_ptr<Qtest> qtest(new Qtest);
@@ -40,15 +34,11 @@ void Qtest::Send(const std::vector<std::string>& lines, std::function<void(Resul
 
 void Qtest::Receive(std::string_view bytes) {
   const auto alive = alive_;
-  buffer_ += bytes;
-  size_t start = 0;
-  for (size_t end = 0; (end = buffer_.find('\n', start)) != std::string::npos; start = end + 1) {
-    const std::string line = buffer_.substr(start, end - start);
+  const bool fits = incoming_.Add(bytes, [&](std::string_view line) {
     Line(line);
-    if (!*alive) return;
-  }
-  buffer_.erase(0, start);
-  if (buffer_.size() <= kLongestLine) return;
+    return *alive;
+  });
+  if (fits || !*alive) return;
   stream_->Close();
   Tell(MakeError(ErrorCode::kCorrupt, "QEMU's test protocol: an endless line"));
 }

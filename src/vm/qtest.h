@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "sys/stream.h"
+#include "vm/line_buffer.h"
 
 namespace kiln::vm {
 
@@ -33,8 +34,8 @@ class Qtest {
   void Tell(Result<Answers> result);
 
   std::unique_ptr<sys::Stream> stream_;
-  std::string buffer_;
-  std::vector<std::string> lines_;  // Being answered; empty when idle.
+  LineBuffer incoming_{size_t{1} << 20};  // The longest is a piece of memory in base64.
+  std::vector<std::string> lines_;        // Being answered; empty when idle.
   Answers answers_;
   std::function<void(Result<Answers>)> told_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

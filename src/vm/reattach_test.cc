@@ -185,7 +185,14 @@ class FakeQemu {
   Device* kicked_ = nullptr;
 };
 
-class ReattachTest : public testing::Test {
+class LoopTest : public testing::Test {
+ protected:
+  SystemClock clock_;
+  std::unique_ptr<sys::Loop> loop_ = *sys::Loop::Create(clock_);
+  sys::SocketEnds ends_ = *sys::SocketPair();
+};
+
+class ReattachTest : public LoopTest {
  protected:
   // Empty: it worked.
   std::string Try() {
@@ -196,9 +203,6 @@ class ReattachTest : public testing::Test {
     return end.value_or("no end");
   }
 
-  SystemClock clock_;
-  std::unique_ptr<sys::Loop> loop_ = *sys::Loop::Create(clock_);
-  sys::SocketEnds ends_ = *sys::SocketPair();
   FakeQemu qemu_{*loop_, std::move(ends_.theirs)};
   std::unique_ptr<Qtest> qtest_ = *Qtest::Create(*loop_, std::move(ends_.ours));
 };
@@ -240,7 +244,7 @@ TEST_F(ReattachTest, SaysWhenQemuIsGone) {
   EXPECT_EQ(Try(), "attaching to the share kroot: QEMU's test protocol: QEMU is gone");
 }
 
-class QtestTest : public testing::Test {
+class QtestTest : public LoopTest {
  protected:
   std::string Told() {
     EXPECT_TRUE(*loop_->RunUntil([&] { return !told_.empty(); }, clock_.Now() + seconds(20)));
@@ -253,9 +257,6 @@ class QtestTest : public testing::Test {
   }
   void Say(std::string_view text) { ASSERT_TRUE(sys::WriteAll(ends_.theirs.get(), text)); }
 
-  SystemClock clock_;
-  std::unique_ptr<sys::Loop> loop_ = *sys::Loop::Create(clock_);
-  sys::SocketEnds ends_ = *sys::SocketPair();
   std::unique_ptr<Qtest> qtest_ = *Qtest::Create(*loop_, std::move(ends_.ours));
   std::string told_;
 };

@@ -255,7 +255,12 @@ struct SymlinkOf {
   }
 };
 
-/// One write(2) of `bytes` to `path`: a knob in /proc or /sys, or a small file. With `create` 2 the agent
+/// WriteFile::create.
+inline constexpr uint8_t kExistingFile = 0;
+inline constexpr uint8_t kMakeFile = 1;  ///< Mode 0644; one that is there is emptied.
+inline constexpr uint8_t kKeepFile = 2;  ///< The same, and it is kept mapped.
+
+/// One write(2) of `bytes` to `path`: a knob in /proc or /sys, or a small file. With kKeepFile the agent
 /// keeps the file mapped: when it is to write as many bytes to the same file without making it, it does so in
 /// memory. (In a clone that saves each call of the kernel's, which an emulator would have to translate.)
 /// Nothing that could make the file shorter may run in between.
@@ -264,7 +269,7 @@ struct WriteFileOf {
   static constexpr Type kType = Type::kWriteFile;
   typename T::Text path{};
   typename T::Text bytes{};
-  uint8_t create = 0;        ///< 1 or 2: make the file (mode 0644) or empty the one that is there.
+  uint8_t create = kExistingFile;
   uint8_t in_initramfs = 0;  ///< 1: `path` is in the initramfs, also after SwitchRoot.
   template <class M, class F>
   static void Fields(M& m, F& f) {
