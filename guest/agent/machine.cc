@@ -111,6 +111,13 @@ Line RunningPrograms() {
   return list;
 }
 
+timespec FromNs(uint64_t ns) {
+  timespec time{};
+  time.tv_sec = static_cast<time_t>(ns / 1'000'000'000U);
+  time.tv_nsec = static_cast<long>(ns % 1'000'000'000U);
+  return time;
+}
+
 }  // namespace
 
 int MakeFolders(char* path, mode_t mode) {
@@ -246,9 +253,7 @@ Failure UnloadModule(const wire::UnloadModuleOf<Owner>& request) {
 }
 
 Failure SetClock(const wire::SetClock& request) {
-  timespec time{};
-  time.tv_sec = static_cast<time_t>(request.realtime_ns / 1'000'000'000U);
-  time.tv_nsec = static_cast<long>(request.realtime_ns % 1'000'000'000U);
+  const timespec time = FromNs(request.realtime_ns);
   if (clock_settime(CLOCK_REALTIME, &time) != 0) return Failed(errno, "set the clock");
   return {};
 }
@@ -308,6 +313,16 @@ Failure MakeSymlink(const wire::SymlinkOf<Owner>& request) {
     error = unlink(path.get()) == 0 && symlink(target.get(), path.get()) == 0 ? 0 : errno;
   }
   return error == 0 ? Failure() : Failed(error, "make symlink ", request.path, " to ", request.target);
+}
+
+Failure SetModified(const wire::SetModifiedOf<Owner>& request) {
+  timespec times[2] = {};
+  times[0].tv_nsec = UTIME_OMIT;
+  times[1] = FromNs(request.mtime_ns);
+  const CText path(request.path);
+  int error = path.error();
+  if (error == 0 && utimensat(AT_FDCWD, path.get(), times, AT_SYMLINK_NOFOLLOW) != 0) error = errno;
+  return error == 0 ? Failure() : Failed(error, "set the time of ", request.path);
 }
 
 Failure WriteFile(const wire::WriteFileOf<Owner>& request, const Roots& roots) {

@@ -33,6 +33,7 @@ Failure NetUp(const wire::NetUpOf<Owner>& request);
 
 Failure MakeFolder(const wire::MkdirOf<Owner>& request);
 Failure MakeSymlink(const wire::SymlinkOf<Owner>& request);
+Failure SetModified(const wire::SetModifiedOf<Owner>& request);
 Failure WriteFile(const wire::WriteFileOf<Owner>& request, const Roots& roots);
 
 /// Asks the kernel once, before the machine can be frozen, for what each clone would otherwise ask for anew:

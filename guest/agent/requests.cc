@@ -217,6 +217,9 @@ bool Session::HandleFile(const Message& message, Failure& failure) {
     case wire::Type::kSymlink:
       failure = Do<wire::SymlinkOf<Owner>>(message.payload, MakeSymlink);
       return true;
+    case wire::Type::kSetModified:
+      failure = Do<wire::SetModifiedOf<Owner>>(message.payload, SetModified);
+      return true;
     case wire::Type::kWriteFile:
       failure = Do<wire::WriteFileOf<Owner>>(
           message.payload, [this](const auto& request) { return WriteFile(request, roots_); });

@@ -72,6 +72,13 @@ TEST_P(AgentRequests, FoldersLinksAndSmallFiles) {
   EXPECT_EQ(guest.Ask(2, wire::Mkdir{.path = Path("x/y/z")}).error, 0U);
   EXPECT_EQ(guest.Ask(3, wire::Symlink{.target = "first", .path = Path("x/link")}).error, 0U);
   EXPECT_EQ(guest.Ask(4, wire::Symlink{.target = "second", .path = Path("x/link")}).error, 0U);
+  EXPECT_EQ(guest.Ask(30, wire::SetModified{.path = Path("x/link"), .mtime_ns = 1'000'000'002}).error, 0U);
+  struct stat link{};
+  ASSERT_EQ(lstat(Path("x/link").c_str(), &link), 0);
+  EXPECT_EQ(link.st_mtim.tv_sec, 1);
+  EXPECT_EQ(link.st_mtim.tv_nsec, 2);
+  EXPECT_EQ(guest.Ask(31, wire::SetModified{.path = Path("x/none"), .mtime_ns = 1}).error,
+            static_cast<uint32_t>(ENOENT));
   EXPECT_EQ(std::filesystem::read_symlink(Path("x/link")), "second");
   EXPECT_EQ(guest.Ask(5, wire::WriteFile{.path = Path("x/f"), .bytes = "hi"}).error,
             static_cast<uint32_t>(ENOENT));

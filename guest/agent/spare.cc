@@ -102,7 +102,6 @@ void DoMount(View payload) {
 
 [[noreturn]] void BeSpare(const Pipes& pipes, bool follows_root) {
   BecomeLeader();
-  prctl(PR_SET_NAME, Spare::kName, 0, 0, 0);
   for (int end = kOrders; end < kNothing; ++end)
     if (dup3(pipes.spares[end], end, O_CLOEXEC) < 0) _exit(1);
   CloseFrom(kNothing);
@@ -120,8 +119,13 @@ pid_t ForkFollowing(bool follow_root) {
 
 void Spare::Fork(bool follow_root) {
   Pipes pipes{};
+  char own[16] = {};  // TASK_COMM_LEN.
+  prctl(PR_GET_NAME, own, 0, 0, 0);
+  // Whoever lists processes right after this is to know it, also before it has run.
+  prctl(PR_SET_NAME, kName, 0, 0, 0);
   const pid_t child = Open(pipes) ? ForkFollowing(follow_root) : -1;
   if (child == 0) BeSpare(pipes, follow_root);
+  prctl(PR_SET_NAME, own, 0, 0, 0);
   if (child < 0) return CloseAll(pipes);
   for (int end = kOrders; end < kNothing; ++end) Close(pipes.spares[end]);
   pid_ = child;

@@ -31,6 +31,8 @@ void PutHex8(std::string& out, uint32_t value) {
 struct Fields {
   uint32_t inode = 0;
   uint32_t mode = 0;
+  uint32_t uid = 0;
+  uint32_t gid = 0;
   uint32_t links = 1;
   uint32_t size = 0;
   uint32_t major = 0;
@@ -43,8 +45,8 @@ std::string MakeHeader(std::string_view name, const Fields& fields) {
   out += "070701";
   PutHex8(out, fields.inode);
   PutHex8(out, fields.mode);
-  PutHex8(out, 0);  // Owner.
-  PutHex8(out, 0);  // Group.
+  PutHex8(out, fields.uid);
+  PutHex8(out, fields.gid);
   PutHex8(out, fields.links);
   PutHex8(out, 0);  // Time of change.
   PutHex8(out, fields.size);
@@ -83,45 +85,46 @@ Result<> CheckPath(std::string_view path) {
 
 }  // namespace
 
-Result<> NewcWriter::Directory(std::string_view path, uint32_t mode) {
-  return Add(path, S_IFDIR | (mode & 07777), {}, {}, 0, 0);
+Result<> NewcWriter::Directory(std::string_view path, const Attributes& attributes) {
+  return Add(path, S_IFDIR, attributes, {}, {}, {});
 }
 
-Result<> NewcWriter::File(std::string_view path, uint32_t mode, std::string content) {
-  return Add(path, S_IFREG | (mode & 07777), std::move(content), {}, 0, 0);
+Result<> NewcWriter::File(std::string_view path, const Attributes& attributes, std::string content) {
+  return Add(path, S_IFREG, attributes, std::move(content), {}, {});
 }
 
-Result<> NewcWriter::FileView(std::string_view path, uint32_t mode, std::string_view content) {
-  return Add(path, S_IFREG | (mode & 07777), {}, content, 0, 0);
+Result<> NewcWriter::FileView(std::string_view path, const Attributes& attributes, std::string_view content) {
+  return Add(path, S_IFREG, attributes, {}, content, {});
 }
 
-Result<> NewcWriter::Symlink(std::string_view path, std::string_view target) {
+Result<> NewcWriter::Symlink(std::string_view path, std::string_view target, const Attributes& attributes) {
   if (target.empty() || target.size() > kMaxPath || target.find('\0') != std::string_view::npos)
     return MakeError(ErrorCode::kInvalidArgument, "the symlink '{}' cannot point to '{}'", Printable(path),
                      Printable(target.substr(0, 100)));
-  return Add(path, S_IFLNK | 0777, std::string(target), {}, 0, 0);
+  return Add(path, S_IFLNK, attributes, std::string(target), {}, {});
 }
 
 Result<> NewcWriter::CharDevice(std::string_view path, uint32_t mode, uint32_t major, uint32_t minor) {
-  return Add(path, S_IFCHR | (mode & 07777), {}, {}, major, minor);
+  return Add(path, S_IFCHR, mode, {}, {}, {major, minor});
 }
 
 Result<> NewcWriter::BlockDevice(std::string_view path, uint32_t mode, uint32_t major, uint32_t minor) {
-  return Add(path, S_IFBLK | (mode & 07777), {}, {}, major, minor);
+  return Add(path, S_IFBLK, mode, {}, {}, {major, minor});
 }
 
-Result<> NewcWriter::Add(std::string_view path, uint32_t mode, std::string owned, std::string_view content,
-                         uint32_t major, uint32_t minor) {
+Result<> NewcWriter::Add(std::string_view path, uint32_t type, const Attributes& attributes,
+                         std::string owned, std::string_view content, const Device& device) {
   KILN_TRY(CheckPath(path));
   if (owned.size() > kMaxContent || content.size() > kMaxContent)
     return MakeError(ErrorCode::kUnsupported, "'{}' is {}: a file in an initramfs holds less than 4 GiB",
                      Printable(path), FormatSize(std::max(owned.size(), content.size())));
   const auto known = modes_.find(path);
-  if (known != modes_.end() && known->second == mode && S_ISDIR(mode)) return {};
+  if (known != modes_.end() && known->second == (type | (attributes.mode & 07777)) && S_ISDIR(type))
+    return {};
   if (known != modes_.end())
     return MakeError(ErrorCode::kInvalidArgument, "'{}' is in the initramfs twice", Printable(path));
   KILN_TRY(AddParents(path));
-  Append(path, mode, std::move(owned), content, major, minor);
+  Append(path, type, attributes, std::move(owned), content, device);
   return {};
 }
 
@@ -130,7 +133,7 @@ Result<> NewcWriter::AddParents(std::string_view path) {
     const std::string_view parent = path.substr(0, slash);
     const auto found = modes_.find(parent);
     if (found == modes_.end()) {
-      Append(parent, S_IFDIR | 0755, {}, {}, 0, 0);
+      Append(parent, S_IFDIR, 0755, {}, {}, {});
     } else if (!S_ISDIR(found->second)) {
       return MakeError(ErrorCode::kInvalidArgument,
                        "'{}' is to lie in '{}', which is not a folder in the initramfs", Printable(path),
@@ -140,18 +143,21 @@ Result<> NewcWriter::AddParents(std::string_view path) {
   return {};
 }
 
-void NewcWriter::Append(std::string_view path, uint32_t mode, std::string owned, std::string_view content,
-                        uint32_t major, uint32_t minor) {
+void NewcWriter::Append(std::string_view path, uint32_t type, const Attributes& attributes, std::string owned,
+                        std::string_view content, const Device& device) {
+  const uint32_t mode = type | (attributes.mode & 07777);
   Entry& entry = entries_.emplace_back();
   entry.owned = std::move(owned);
   entry.content = entry.owned.empty() ? content : std::string_view(entry.owned);
   Fields fields;
   fields.inode = static_cast<uint32_t>(entries_.size());
   fields.mode = mode;
-  fields.links = S_ISDIR(mode) ? 2 : 1;
+  fields.uid = attributes.uid;
+  fields.gid = attributes.gid;
+  fields.links = S_ISDIR(type) ? 2 : 1;
   fields.size = static_cast<uint32_t>(entry.content.size());
-  fields.major = major;
-  fields.minor = minor;
+  fields.major = device.major;
+  fields.minor = device.minor;
   entry.header = MakeHeader(path, fields);
   size_ += entry.header.size() + entry.content.size() + PaddingTo4(entry.content.size());
   modes_.emplace(path, mode);

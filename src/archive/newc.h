@@ -11,9 +11,20 @@
 
 namespace kiln::archive {
 
+/// What an entry of an archive says of itself, besides its name and content.
+struct Attributes {
+  // NOLINTNEXTLINE(google-explicit-constructor): most entries have nothing but a mode.
+  constexpr Attributes(uint32_t permissions) : mode(permissions) {}
+  constexpr Attributes(uint32_t permissions, uint32_t owner, uint32_t group)
+      : mode(permissions), uid(owner), gid(group) {}
+  uint32_t mode;  ///< The permission bits (07777).
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+};
+
 /// Writes a newc cpio archive ("070701"), the format of an initramfs. The same calls give the same bytes on
-/// every host: entries in the order added, times 0, owner 0:0, inode numbers 1, 2, 3 …, device 0, padded to
-/// 512 bytes as cpio(1) does.
+/// every host: entries in the order added, times 0, owner 0:0 where nothing else is said, inode numbers
+/// 1, 2, 3 …, device 0, padded to 512 bytes as cpio(1) does.
 /// Paths are relative, without "." or ".." or empty parts, each at most once, at most 4095 bytes. Missing
 /// parent folders are added by themselves with mode 0755 (the kernel drops an entry whose parent is not
 /// there); a folder may be named again with the same mode. Source of the format:
@@ -26,13 +37,12 @@ class NewcWriter {
   NewcWriter(NewcWriter&&) noexcept = default;
   NewcWriter& operator=(NewcWriter&&) noexcept = default;
 
-  /// `mode` is the permission bits (07777).
-  Result<> Directory(std::string_view path, uint32_t mode = 0755);
+  Result<> Directory(std::string_view path, const Attributes& attributes = 0755);
   /// Keeps its own `content`. A file may hold at most 4 GiB less one byte.
-  Result<> File(std::string_view path, uint32_t mode, std::string content);
+  Result<> File(std::string_view path, const Attributes& attributes, std::string content);
   /// Only refers to `content`, which must live until the archive has been written. No copy is made.
-  Result<> FileView(std::string_view path, uint32_t mode, std::string_view content);
-  Result<> Symlink(std::string_view path, std::string_view target);
+  Result<> FileView(std::string_view path, const Attributes& attributes, std::string_view content);
+  Result<> Symlink(std::string_view path, std::string_view target, const Attributes& attributes = 0777);
   Result<> CharDevice(std::string_view path, uint32_t mode, uint32_t major, uint32_t minor);
   Result<> BlockDevice(std::string_view path, uint32_t mode, uint32_t major, uint32_t minor);
 
@@ -53,11 +63,16 @@ class NewcWriter {
     std::string_view content;  // Of `owned` or of the caller.
   };
 
-  Result<> Add(std::string_view path, uint32_t mode, std::string owned, std::string_view content,
-               uint32_t major, uint32_t minor);
+  struct Device {
+    uint32_t major = 0;
+    uint32_t minor = 0;
+  };
+
+  Result<> Add(std::string_view path, uint32_t type, const Attributes& attributes, std::string owned,
+               std::string_view content, const Device& device);
   Result<> AddParents(std::string_view path);
-  void Append(std::string_view path, uint32_t mode, std::string owned, std::string_view content,
-              uint32_t major, uint32_t minor);
+  void Append(std::string_view path, uint32_t type, const Attributes& attributes, std::string owned,
+              std::string_view content, const Device& device);
 
   std::deque<Entry> entries_;  // Deque: views into entries stay valid.
   std::map<std::string, uint32_t, std::less<>> modes_;

@@ -165,6 +165,7 @@ TEST(Newc, CpioReadsItBack) {
   ASSERT_TRUE(writer.CharDevice("dev/null", 0666, 1, 3));
   ASSERT_TRUE(writer.File("etc/motd", 0640, "hello"));
   ASSERT_TRUE(writer.Symlink("lib64", "lib"));
+  ASSERT_TRUE(writer.Directory("srv", {0750, 7, 8}));
   const auto listed = spawner.Run({.argv = {"cpio", "-t", "-v", "--numeric-uid-gid"},
                                    .environment = {{"TZ=UTC", "LC_ALL=C", "PATH=/usr/bin:/bin"}}},
                                   writer.Bytes());
@@ -176,6 +177,9 @@ TEST(Newc, CpioReadsItBack) {
   EXPECT_NE(listed->output.find("-rw-r-----   1 0        0               5 Jan  1  1970 etc/motd\n"),
             std::string::npos);
   EXPECT_NE(listed->output.find("lib64 -> lib\n"), std::string::npos);
+  EXPECT_NE(listed->output.find("drwxr-x---   2 7        8               0 Jan  1  1970 srv\n"),
+            std::string::npos)
+      << listed->output;
 }
 
 }  // namespace

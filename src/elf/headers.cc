@@ -167,4 +167,17 @@ Result<Headers> ReadHeaders(const Source& source) {
   return headers;
 }
 
+Result<std::optional<std::string>> Interpreter(const Source& source, const Headers& headers) {
+  constexpr uint64_t kMostBytes = 4096;  // PATH_MAX, which the kernel holds it to.
+  for (const Segment& segment : headers.segments) {
+    if (segment.type != kSegmentInterpreter) continue;
+    if (segment.file_size > kMostBytes)
+      return MakeError(ErrorCode::kCorrupt, "the path of its loader has {} bytes", segment.file_size);
+    std::string path = KILN_TRY(source.Read(segment.offset, static_cast<size_t>(segment.file_size)));
+    path.resize(std::min(path.size(), path.find('\0')));
+    return std::optional<std::string>(std::move(path));
+  }
+  return std::optional<std::string>();
+}
+
 }  // namespace kiln::elf

@@ -56,6 +56,7 @@ class FileSource final : public Source {
 inline constexpr uint16_t kMachineI386 = 3;
 inline constexpr uint16_t kMachineX86_64 = 62;
 inline constexpr uint32_t kSegmentLoad = 1;
+inline constexpr uint32_t kSegmentInterpreter = 3;
 inline constexpr uint32_t kSegmentNote = 4;
 
 struct Segment {
@@ -86,6 +87,9 @@ std::string MachineName(uint16_t machine);
 /// kCorrupt when the file is no ELF file, its headers do not parse, or a segment to load reaches past its
 /// end.
 Result<Headers> ReadHeaders(const Source& source);
+
+/// The path of the loader that the program asks for (PT_INTERP); nothing when it needs none.
+Result<std::optional<std::string>> Interpreter(const Source& source, const Headers& headers);
 
 struct Note {
   std::string name;

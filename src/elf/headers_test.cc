@@ -11,6 +11,7 @@ namespace {
 using testing_support::ElfNote;
 using testing_support::Le;
 using testing_support::TinyElf;
+using testing_support::TinyProgram;
 using testing_support::TinyVmlinux;
 
 TEST(Elf, ReadsHeadersNotesAndBanner) {
@@ -31,6 +32,16 @@ TEST(Elf, ReadsHeadersNotesAndBanner) {
   ASSERT_TRUE(*banner);
   EXPECT_EQ(**banner, "Linux version 6.9.1-rc2+ (kiln@test) (gcc 1) #1 SMP");
   EXPECT_EQ(ReleaseOfBanner(**banner), "6.9.1-rc2+");
+}
+
+TEST(Elf, NamesTheLoaderOfAProgram) {
+  const auto loader = [](const std::string& file) {
+    const MemorySource source(file);
+    return Interpreter(source, *ReadHeaders(source));
+  };
+  EXPECT_EQ(**loader(TinyProgram("/lib64/ld-linux-x86-64.so.2")), "/lib64/ld-linux-x86-64.so.2");
+  EXPECT_EQ(*loader(TinyVmlinux("6.1.0")), std::nullopt);
+  EXPECT_EQ(loader(TinyProgram(std::string(5000, 'x'))).error().code(), ErrorCode::kCorrupt);
 }
 
 TEST(Elf, ReadsABigEndian32BitHeader) {

@@ -25,6 +25,10 @@ std::string NinePOptions(bool writable) {
                      writable ? "mmap" : "loose");
 }
 
+std::string OverlayOptions(std::string_view lower) {
+  return fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work", lower, kUpper, kUpper);
+}
+
 // The same mount when `root` has become the root.
 MountStep Within(const std::string& root, MountStep mount) {
   if (!root.empty() && mount.target.starts_with(root + "/")) mount.target.erase(0, root.size());
@@ -109,8 +113,7 @@ class Planner {
     plan_.early_steps.emplace_back(MakeFolder{fmt::format("{}/upper", kUpper)});
     plan_.early_steps.emplace_back(MakeFolder{fmt::format("{}/work", kUpper)});
     MachineId(host_has);
-    Mount("kiln", base_, "overlay",
-          fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work", kLower, kUpper, kUpper));
+    Mount("kiln", base_, "overlay", OverlayOptions(kLower));
   }
 
   // The host's /run is full of sockets and locks that mean nothing inside. The initramfs' own goes along when
@@ -153,15 +156,23 @@ class Planner {
   void MountEarly() {
     EarlyRoot& early = plan_.early_root.emplace();
     early.share = plan_.exports.front();
+    early.copies = request_.copies;
     const auto hide = [&](std::string_view folder) {
       early.steps.emplace_back(MakeFolder{.path = fmt::format("{}/upper{}", kUpper, folder), .opaque = true});
     };
     for (const std::string_view folder : {"/proc", "/sys", "/dev"}) hide(folder);
     if (has_own_run_) hide("/run");
+    for (const HostCopy& copy : early.copies)
+      early.steps.emplace_back(
+          SetModified{.path = std::string(kHostCopies) + copy.path,
+                      .mtime_ns = static_cast<uint64_t>(std::max(int64_t{0}, copy.state.mtime_ns))});
     for (const Step& step : plan_.steps) {
       const auto* mount = std::get_if<MountStep>(&step);
       if (mount == nullptr || mount->target == kLower || mount->target == kRoot) {
         early.steps.push_back(step);
+        if (mount != nullptr && mount->type == "overlay" && !early.copies.empty())
+          std::get<MountStep>(early.steps.back()).options =
+              OverlayOptions(fmt::format("{}:{}", kHostCopies, kLower));
         continue;
       }
       early.later.emplace_back(Within(base_, *mount));

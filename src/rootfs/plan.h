@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "rootfs/host_copies.h"
 
 namespace kiln::rootfs {
 
@@ -38,6 +39,7 @@ struct RootRequest {
   std::string directory;      ///< Where the command should run.
   bool directory_required = false;  ///< Asked for by name: a missing one is an error, not "/".
   unsigned uid = 0;                 ///< Whose command it is, for /run/user.
+  std::vector<HostCopy> copies;     ///< Of files in an early root.
 };
 
 /// What the guest kernel is able to do (see kernel/needs.h).
@@ -60,6 +62,11 @@ struct MakeFolder {
   std::string path;
   unsigned mode = 0755;
   bool opaque = false;  ///< In the upper folder of an overlay: hides what is below.
+};
+/// Of the path itself, also where it is a symbolic link.
+struct SetModified {
+  std::string path;
+  uint64_t mtime_ns = 0;  ///< Since 1970.
 };
 struct MountStep {
   std::string source;
@@ -84,7 +91,8 @@ struct LeaveRoot {
 struct AwaitDevice {
   std::string path;
 };
-using Step = std::variant<MakeFolder, MountStep, SwitchRoot, UnmountStep, LeaveRoot, AwaitDevice>;
+using Step =
+    std::variant<MakeFolder, SetModified, MountStep, SwitchRoot, UnmountStep, LeaveRoot, AwaitDevice>;
 
 /// How the host's files can be the root of a machine before that is frozen, in place of RootPlan::steps. The
 /// guest looks at nothing of them, not even at the folders it mounts over: what it remembers of them would be
@@ -93,6 +101,8 @@ struct EarlyRoot {
   Export share;             ///< That of the host's files.
   std::vector<Step> steps;  ///< After RootPlan::early_steps; the last one makes it the root.
   std::vector<Step> later;  ///< In each clone.
+  /// What its initramfs must have besides (WriteHostCopies); right as long as their StateOf() is the same.
+  std::vector<HostCopy> copies;
 };
 
 struct RootPlan {

@@ -23,6 +23,8 @@ std::string Text(const std::vector<Step>& steps) {
     }
     if (const auto* root = std::get_if<SwitchRoot>(&step)) text += fmt::format("switch {}\n", root->path);
     if (const auto* gone = std::get_if<UnmountStep>(&step)) text += fmt::format("unmount {}\n", gone->target);
+    if (const auto* modified = std::get_if<SetModified>(&step))
+      text += fmt::format("modified {} {}\n", modified->mtime_ns, modified->path);
     if (const auto* left = std::get_if<LeaveRoot>(&step)) text += fmt::format("leave {}\n", left->path);
     if (const auto* device = std::get_if<AwaitDevice>(&step)) text += fmt::format("await {}\n", device->path);
   }
@@ -76,6 +78,26 @@ TEST(PlanRoot, TheHostCanBeTheRootOfWhatIsFrozen) {
             "switch /kiln/root\n");
   EXPECT_EQ(Text(plan->early_root->later), "mount 9p kshare1 /dev/d ro\nmount 9p kshare2 /srv/data rw\n");
   EXPECT_EQ(plan->early_root->share.tag, "kroot");
+}
+
+// The copies only cover what is frozen: who mounts the root anew sees the host's files of then.
+TEST(PlanRoot, CopiesLieAboveTheHostsFiles) {
+  RootRequest request{.kind = RootKind::kHost, .path = "/"};
+  request.copies.push_back({.path = "/lib", .state = {.mtime_ns = 7}, .target = "usr/lib"});
+  const auto plan = PlanRoot(request, {}, kNothing);
+  ASSERT_TRUE(plan && plan->early_root);
+  ASSERT_EQ(plan->early_root->copies.size(), 1U);
+  const auto lower = [](const std::vector<Step>& steps) {
+    for (const Step& step : steps) {
+      const auto* mount = std::get_if<MountStep>(&step);
+      if (mount != nullptr && mount->type == "overlay")
+        return mount->options.substr(0, mount->options.find(','));
+    }
+    return std::string("none");
+  };
+  EXPECT_EQ(lower(plan->early_root->steps), "lowerdir=/kiln/copies:/kiln/lower");
+  EXPECT_EQ(lower(plan->steps), "lowerdir=/kiln/lower");
+  EXPECT_NE(Text(plan->early_root->steps).find("modified 7 /kiln/copies/lib\n"), std::string::npos);
 }
 
 TEST(PlanRoot, OnlyTheHostsRootAndOnlyWhereItCanBeHiddenIsFrozen) {

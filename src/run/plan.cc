@@ -256,6 +256,8 @@ class Planner {
                                        .nine_p = abilities_.root == kernel::RootTransport::kNineP,
                                        .covers_folders = abilities_.covers_folders};
     root_kind_ = root.kind;
+    const bool can_be_early = plan_.features.Has(machine::Feature::kReattach);
+    if (root.kind == rootfs::RootKind::kHost && can_be_early) root.copies = rootfs::FindHostCopies(root.path);
     auto files = KILN_TRY(rootfs::PlanRoot(root, guest, sys::Exists));
     for (const auto& share : files.exports) {
       plan_.machine.shares.push_back(
@@ -269,7 +271,7 @@ class Planner {
     }
     plan_.early_steps = std::move(files.early_steps);
     plan_.steps = std::move(files.steps);
-    if (plan_.features.Has(machine::Feature::kReattach)) plan_.early_root = std::move(files.early_root);
+    if (can_be_early) plan_.early_root = std::move(files.early_root);
     if (!plan_.machine.disks.empty()) {
       const rootfs::AwaitDevice last{DiskName(plan_.machine.disks.size() - 1)};
       plan_.steps.insert(plan_.steps.begin(), last);

@@ -1,13 +1,20 @@
 #include "run/root_proof.h"
 
+#include <algorithm>
+
 #include "sys/files.h"
 
 namespace kiln::run {
 
-RootProof::RootProof(const TemplateUse& use) : use_(use) {
+RootProof::RootProof(const Plan& plan, const TemplateUse& use) : use_(use) {
   if (!IsOnProbation(use)) return;
-  for (const std::string path : {"/usr", "/etc", "/bin", "/nix", "/home", "/root"}) {
-    if (!sys::Exists(path)) continue;
+  // A copy would be seen without the host.
+  const auto is_copied = [&](const std::string& path) {
+    return std::ranges::find(plan.early_root->copies, path, &rootfs::HostCopy::path) !=
+           plan.early_root->copies.end();
+  };
+  for (const std::string path : {"/usr", "/etc", "/bin", "/nix", "/home", "/root", "/var", "/srv", "/mnt"}) {
+    if (!sys::Exists(path) || is_copied(path)) continue;
     file_ = path;
     return;
   }

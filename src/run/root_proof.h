@@ -13,7 +13,7 @@ namespace kiln::run {
 class RootProof {
  public:
   /// Of the clone that a session wakes; without one, and when it has been proven, nothing is due.
-  explicit RootProof(const TemplateUse& use);
+  RootProof(const Plan& plan, const TemplateUse& use);
   bool is_due() const { return !file_.empty(); }
   /// Asks the guest for a file of the host's, ahead of all that is sent after it. What has been seen is noted
   /// in the template. This must live until then.

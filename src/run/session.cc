@@ -453,7 +453,7 @@ class Session final : public console::RecordSink {
   World& world_;
   sys::StopSignals& signals_;
   TemplateUse use_;
-  RootProof proof_{use_};
+  RootProof proof_{plan_, use_};
   store::Cache& cache_;
   store::Cache& checkpoints_;
   Timings& timings_;

@@ -54,6 +54,9 @@ SetupRequest FromStep(const rootfs::Step& step) {
         wire::Mkdir{
             .path = folder->path, .mode = folder->mode, .opaque = folder->opaque ? uint8_t{1} : uint8_t{0}});
   }
+  if (const auto* modified = std::get_if<rootfs::SetModified>(&step))
+    return Make(fmt::format("set the time of {}", modified->path),
+                wire::SetModified{.path = modified->path, .mtime_ns = modified->mtime_ns});
   if (const auto* mount = std::get_if<rootfs::MountStep>(&step)) {
     return Make(fmt::format("mount {} {} on {}", mount->type, mount->source, mount->target),
                 wire::Mount{.source = mount->source,

@@ -39,6 +39,14 @@ Result<StartedMachine> Adopt(const Plan& plan, World& world, PooledClone& pooled
   return started;
 }
 
+// The plan's initramfs with the copies that go into a template of it.
+Result<sys::Fd> WithCopies(const std::string& initramfs, const rootfs::EarlyRoot& root) {
+  sys::Fd file = KILN_TRY(sys::MemoryFile("initramfs"));
+  KILN_TRY(sys::WriteAll(file.get(), KILN_TRY(sys::ReadFile(initramfs, SIZE_MAX))));
+  KILN_TRY(rootfs::WriteHostCopies(root.share.host_path, root.copies, file.get()));
+  return file;
+}
+
 }  // namespace
 
 Result<StartedMachine> StartMachine(const Plan& plan, World& world, TemplateUse& use,
@@ -49,10 +57,24 @@ Result<StartedMachine> StartMachine(const Plan& plan, World& world, TemplateUse&
   machine::Machine machine = plan.machine;
   std::vector<std::pair<int, int>> inherited;
   sys::Fd state;
+  sys::Fd initramfs;
   if (use.clone) {
     machine = CloneMachine(plan, *use.clone);
     state = KILN_TRY(sys::Open(use.clone->entry.PathOf("state"), O_RDONLY));
     inherited.emplace_back(machine.incoming_fd, state.get());
+  }
+  if (use.draft && use.root == RootMount::kEarly && !plan.early_root->copies.empty()) {
+    constexpr int kInitramfsFd = vm::kFirstInheritedFd + 2;
+    auto with_copies = WithCopies(machine.initrd_path, *plan.early_root);
+    if (with_copies) {
+      initramfs = *std::move(with_copies);
+      machine.initrd_path = fmt::format("/proc/self/fd/{}", kInitramfsFd);
+      inherited.emplace_back(kInitramfsFd, initramfs.get());
+    } else {
+      world.observer.OnNote(fmt::format("no template is made: {}", with_copies.error().Text()));
+      use.draft.reset();
+      use.root = RootMount::kLate;
+    }
   }
   // What is frozen has no disks; they come when it is awake.
   if ((use.clone || use.draft) && !use.disks_built_in) started.to_plug = std::exchange(machine.disks, {});

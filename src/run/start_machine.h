@@ -22,7 +22,7 @@ struct StartedMachine {
 
 /// Starts QEMU for the plan's machine: to boot it, to wake `use.clone`, or with RAM that can be frozen. A
 /// clone from the pool is adopted instead, and goes on at once: its channels and keeper are taken out of
-/// `use`.
+/// `use`. When what goes into a template can't be read, the draft is taken out of it.
 Result<StartedMachine> StartMachine(const Plan& plan, World& world, TemplateUse& use,
                                     vm::QemuProcess::Events events);
 

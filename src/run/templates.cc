@@ -128,7 +128,10 @@ Result<TemplateKey> MakeTemplateKey(const Plan& plan, DiskUse disks, RootMount r
     hasher.Add("argument", argument);
   }
   // The guest remembers of it what stat(2) says.
-  if (root == RootMount::kEarly) KILN_TRY(hasher.AddIdentity("root", plan.early_root->share.host_path));
+  if (root == RootMount::kEarly) {
+    KILN_TRY(hasher.AddIdentity("root", plan.early_root->share.host_path));
+    hasher.Add("copies", rootfs::StateOf(plan.early_root->copies));
+  }
   for (const auto& request : EarlyRequests(plan, root)) hasher.Add("set up", request.what);
   KILN_TRY(hasher.AddIdentity("kernel", shape.kernel_path));
   KILN_TRY(hasher.AddIdentity("initramfs", shape.initrd_path));
@@ -263,6 +266,15 @@ Result<> CommitTemplate(store::CacheDraft draft, const Freezing& freezing) {
   return {};
 }
 
+Result<> CommitRefusal(store::Cache& cache, store::CacheDraft draft, const Plan& plan, std::string_view why) {
+  for (const char* name : {"ram", "state"}) KILN_TRY(sys::RemoveTree(draft.PathOf(name)));
+  json facts = Shape(plan);
+  facts["refused"] = ToValidUtf8(fmt::format("it can't be frozen with its root: {}", why));
+  KILN_TRY(WriteFacts(draft, facts));
+  KILN_TRY(cache.Commit(std::move(draft)));
+  return {};
+}
+
 }  // namespace
 
 Result<> RefuseEarlyRoot(store::Cache& cache, const Plan& plan, const std::string& key,
@@ -270,11 +282,7 @@ Result<> RefuseEarlyRoot(store::Cache& cache, const Plan& plan, const std::strin
   KILN_TRY(cache.Remove(kTemplateKind, key));
   auto draft = KILN_TRY(cache.TryBegin(kTemplateKind, key));
   if (!draft) return {};  // Another one makes it again, and will see for itself.
-  json facts = Shape(plan);
-  facts["refused"] = ToValidUtf8(fmt::format("it can't be frozen with its root: {}", why));
-  KILN_TRY(WriteFacts(*draft, facts));
-  KILN_TRY(cache.Commit(*std::move(draft)));
-  return {};
+  return CommitRefusal(cache, *std::move(draft), plan, why);
 }
 
 void FreezeInto(store::CacheDraft draft, Freezing freezing, std::function<void(Result<>)> done) {
@@ -290,7 +298,10 @@ void FreezeInto(store::CacheDraft draft, Freezing freezing, std::function<void(R
   const auto shares = freezing.root == RootMount::kEarly ? vm::Shares::kMounted : vm::Shares::kUnmounted;
   vm::Freeze(process, live_memory, shares, *std::move(ram), *std::move(state),
              [held, freezing = std::move(freezing), done = std::move(done)](Result<> frozen) {
-               if (frozen) frozen = CommitTemplate(std::move(*held), freezing);
+               if (frozen)
+                 frozen = CommitTemplate(std::move(*held), freezing);
+               else if (freezing.root == RootMount::kEarly && IsRefusal(frozen.error()))
+                 (void)CommitRefusal(freezing.cache, std::move(*held), freezing.plan, frozen.error().Text());
                done(std::move(frozen));
              });
 }

@@ -67,8 +67,8 @@ Result<FrozenMachine> OpenFrozen(store::CacheEntry entry, const std::string& key
 /// The clone's root was frozen along, and nobody has seen yet that it works.
 bool IsOnProbation(const TemplateUse& use);
 
-/// Says in the template's place that this machine can't be frozen with its root: ChooseTemplate() and
-/// FindTemplate() take one without it from then on.
+/// Says in the template's place that this machine can't be frozen with its root, or not woken:
+/// ChooseTemplate() and FindTemplate() take one without it from then on.
 Result<> RefuseEarlyRoot(store::Cache& cache, const Plan& plan, const std::string& key, std::string_view why);
 
 /// Notes that the template's root works.
@@ -86,7 +86,8 @@ TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, World& world);
 Result<std::optional<FrozenMachine>> FindTemplate(const Plan& plan, store::Cache& cache);
 
 /// Freezes the running machine, whose shared RAM is `live_memory`, into the draft and puts that in its place.
-/// `done` is told once; the machine goes on in any case. All but `done` must live until then.
+/// `done` is told once; the machine goes on in any case. When QEMU can't save it with its root, that is said in
+/// the template's place, as RefuseEarlyRoot() does. All but `done` must live until then.
 struct Freezing {
   vm::QemuProcess& process;
   const sys::Fd& live_memory;

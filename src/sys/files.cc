@@ -27,6 +27,7 @@ FileIdentity FromStat(const struct stat& info) {
       .ctime_ns = info.st_ctim.tv_sec * 1'000'000'000 + info.st_ctim.tv_nsec,
       .mode = info.st_mode,
       .uid = info.st_uid,
+      .gid = info.st_gid,
   };
 }
 
@@ -69,6 +70,12 @@ Result<> RemoveAt(int parent, const char* name, const std::string& shown) {
 Result<FileIdentity> Identify(const std::string& path) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return ErrnoError(errno, "stat {}", path);
+  return FromStat(info);
+}
+
+Result<FileIdentity> IdentifyLink(const std::string& path) {
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) != 0) return ErrnoError(errno, "stat {}", path);
   return FromStat(info);
 }
 

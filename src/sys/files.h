@@ -21,9 +21,12 @@ struct FileIdentity {
   int64_t ctime_ns = 0;
   uint32_t mode = 0;  ///< st_mode, with the file type bits.
   uint32_t uid = 0;
+  uint32_t gid = 0;
   friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 Result<FileIdentity> Identify(const std::string& path);
+/// Of the path itself, also where it is a symbolic link (lstat(2)).
+Result<FileIdentity> IdentifyLink(const std::string& path);
 /// Of the descriptor itself; `what` names it in errors.
 Result<FileIdentity> Identify(int fd, std::string_view what);
 

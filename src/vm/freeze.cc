@@ -1,5 +1,6 @@
 #include "vm/freeze.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -106,11 +107,21 @@ class Freezing : public std::enable_shared_from_this<Freezing> {
     process_.qmp().Execute("xen-save-devices-state",
                            {{"filename", fmt::format("/dev/fdset/{}", set)}, {"live", false}},
                            [self = shared_from_this(), set](const Result<nlohmann::json>& saved) {
-                             self->Check(saved);
-                             if (saved) self->CopyMemory();
+                             if (saved)
+                               self->CopyMemory();
+                             else
+                               self->NotSaved(saved.error());
                              // When it goes on, as QEMU has another one of its own.
                              self->Execute("remove-fd", {{"fdset-id", set}});
                            });
+  }
+
+  // QEMU has the same words for a full disk and for a machine that it can't save.
+  void NotSaved(Error error) {
+    constexpr off_t kMoreThanAnyState = 16 << 20;
+    const int full = ::posix_fallocate(state_.get(), 0, kMoreThanAnyState);
+    if (full != 0) error = ErrnoError(full, "write the machine's state");
+    End(std::move(error).Context("freezing the machine"));
   }
 
   void CopyMemory() { End(CopySparse(live_memory_.get(), ram_.get())); }

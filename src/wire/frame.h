@@ -60,6 +60,7 @@ enum class Type : uint8_t {
   kResetChain = 35,
   kLeaveRoot = 36,
   kAwaitFile = 37,
+  kSetModified = 38,
   // Host to agent: about a channel that is open; not answered, and ignored once the channel is gone.
   kSignal = 48,
   kResize = 49,

@@ -301,6 +301,18 @@ struct LeaveRootOf {
   }
 };
 
+/// Sets when `path` itself was last changed (st_mtime, also of a symbolic link).
+template <class T>
+struct SetModifiedOf {
+  static constexpr Type kType = Type::kSetModified;
+  typename T::Text path{};
+  uint64_t mtime_ns = 0;  ///< Since 1970.
+  template <class M, class F>
+  static void Fields(M& m, F& f) {
+    f(m.path), f(m.mtime_ns);
+  }
+};
+
 /// Answered when `path` exists: a device that is on its way. ETIMEDOUT after `limit_ms`.
 template <class T>
 struct AwaitFileOf {

@@ -28,6 +28,7 @@ constexpr TypeName kNames[] = {
     {Type::kSwitchRoot, "SwitchRoot"},
     {Type::kLeaveRoot, "LeaveRoot"},
     {Type::kAwaitFile, "AwaitFile"},
+    {Type::kSetModified, "SetModified"},
     {Type::kLoadModule, "LoadModule"},
     {Type::kUnloadModule, "UnloadModule"},
     {Type::kSetClock, "SetClock"},

@@ -33,6 +33,7 @@ using WriteFile = WriteFileOf<Owned>;
 using SwitchRoot = SwitchRootOf<Owned>;
 using LeaveRoot = LeaveRootOf<Owned>;
 using AwaitFile = AwaitFileOf<Owned>;
+using SetModified = SetModifiedOf<Owned>;
 using LoadModule = LoadModuleOf<Owned>;
 using UnloadModule = UnloadModuleOf<Owned>;
 using SetHostname = SetHostnameOf<Owned>;

@@ -35,7 +35,7 @@ void DecodeAll(std::string_view payload) {
   Both<HostHelloOf>(payload), Both<AgentHelloOf>(payload), Both<ExecOf>(payload), Both<PutOf>(payload);
   Both<GetOf>(payload), Both<MountOf>(payload), Both<UnmountOf>(payload), Both<MkdirOf>(payload);
   Both<SymlinkOf>(payload), Both<WriteFileOf>(payload), Both<SwitchRootOf>(payload),
-      Both<LeaveRootOf>(payload), Both<AwaitFileOf>(payload);
+      Both<LeaveRootOf>(payload), Both<AwaitFileOf>(payload), Both<SetModifiedOf>(payload);
   Both<LoadModuleOf>(payload), Both<UnloadModuleOf>(payload), Both<SetHostnameOf>(payload);
   Both<EntropyOf>(payload), Both<NetUpOf>(payload), Both<ReplyOf>(payload), Both<ExitedOf>(payload);
   Both<LogOf>(payload);

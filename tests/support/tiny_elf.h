@@ -21,9 +21,10 @@ inline std::string ElfNote(std::string_view name, uint32_t type, std::string_vie
          padded(std::string(description));
 }
 
-/// A 64-bit little-endian ELF file with one PT_LOAD segment that holds `content` and one PT_NOTE with
-/// `notes`.
-inline std::string TinyElf(std::string_view content, std::string_view notes, uint16_t machine = 62) {
+/// A 64-bit little-endian ELF file with one PT_LOAD segment that holds `content` and a second one, PT_NOTE or
+/// of another type, with `notes`.
+inline std::string TinyElf(std::string_view content, std::string_view notes, uint16_t machine = 62,
+                           uint32_t second = 4) {
   constexpr uint64_t kContentAt = 64 + 2 * 56;
   const auto segment = [](uint32_t type, uint64_t offset, uint64_t address, uint64_t size) {
     return Le(type, 4) + Le(5, 4) + Le(offset, 8) + Le(address, 8) + Le(address, 8) + Le(size, 8) +
@@ -37,10 +38,15 @@ inline std::string TinyElf(std::string_view content, std::string_view notes, uin
   out += Le(2, 2) + Le(machine, 2) + Le(1, 4) + Le(0x1000000, 8) + Le(64, 8) + Le(0, 8) + Le(0, 4) +
          Le(64, 2) + Le(56, 2) + Le(2, 2) + Le(64, 2) + Le(0, 2) + Le(0, 2);
   out += segment(1, kContentAt, 0x1000000, content.size());
-  out += segment(4, kContentAt + content.size(), 0x2000000, notes.size());
+  out += segment(second, kContentAt + content.size(), 0x2000000, notes.size());
   out += content;
   out += notes;
   return out;
+}
+
+/// A program that asks for that loader.
+inline std::string TinyProgram(std::string_view loader) {
+  return TinyElf("code", std::string(loader) + '\0', 62, 3);
 }
 
 /// A vmlinux that looks bootable by PVH: banner, PVH note, build-id 0102…

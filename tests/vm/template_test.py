@@ -2,7 +2,9 @@
 import glob
 import json
 import os
+import re
 import signal
+import subprocess
 import time
 
 from guest_tests import GuestTest, main
@@ -165,6 +167,27 @@ class FrozenRoot(Templates):
         self.assertFalse(seen & {"v9fs_walk", "v9fs_open", "v9fs_readdir", "v9fs_readlink", "v9fs_read"}, seen)
         self.assertIn("v9fs_walk", after)
 
+    def test_the_c_library_is_not_asked_for(self):
+        self.wrapped_qemu(f'exec "$QEMU" "$@" -trace "v9fs_*" -D {self.path("trace")}-$$')
+        with open("/proc/self/maps") as maps:
+            library = re.search(r"/\S*/(libc\.so\.6|libc-2\.\d+\.so)$", maps.read(), re.MULTILINE)
+        if not library:
+            self.skipTest("this Python runs without glibc")
+        library = library[0]
+        paths = " ".join([library, os.path.dirname(library), "/bin/sh", "/usr", "/etc/ld.so.cache"])
+        script = f"sha256sum {library} /bin/sh; stat -c '%n %F %a %u %g %y' {paths}; readlink -f /bin/sh; ls -A {os.path.dirname(library)} | sha256sum"
+        host = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, check=True).stdout.decode()
+        for cloned in (False, True, True):
+            done, result = self.result("--", "sh", "-c", script)
+            self.assert_passes(done, host)
+            self.assertEqual(result["cloned"], cloned)
+        for path in glob.glob(self.path("trace-*")):
+            os.unlink(path)
+        self.assert_passes(self.result("--", "/bin/sh", "-c", "exit")[0])
+        trace, = [open(path).read() for path in glob.glob(self.path("trace-*"))]
+        self.assertIn("v9fs_walk", trace)
+        self.assertNotRegex(trace, "v9fs_(open|lopen|read) ")
+
     def test_clones_see_the_files_of_now(self):
         os.makedirs(self.path("a"))
         for name in ("a/kept", "a/changed", "a/gone"):
@@ -218,6 +241,20 @@ class FrozenRoot(Templates):
             self.assert_passes(done, "ok\n")
             self.assertEqual(result["cloned"], cloned)
             self.assertEqual(len(done.stderr.splitlines()), 1, self.words(done))
+
+    def test_what_cant_be_saved_is_frozen_without_its_root(self):
+        """A QEMU that can't write down its devices along with a mounted root, each time."""
+        self.wrapped_qemu(f'if [ -e {self.path("tight")} ]; then trap "" XFSZ; ulimit -f 1; fi; exec "$QEMU" "$@"')
+        open(self.path("tight"), "w").close()
+        done = self.run_kiln("--", "echo", "ok")
+        self.assert_passes(done, "ok\n")
+        self.assertIn("no template was made: freezing the machine", self.words(done))
+        self.assertIn("can't be frozen with its root", self.kiln("template", "list").stdout.decode())
+        os.unlink(self.path("tight"))
+        for cloned in (False, True):
+            done, result = self.result("--", "echo", "ok")
+            self.assert_passes(done, "ok\n")
+            self.assertEqual(result["cloned"], cloned)
 
     def test_a_command_that_is_not_there_is_not_the_roots_fault(self):
         self.assert_passes(self.run_kiln("--", "true"))
