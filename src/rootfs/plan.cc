@@ -158,24 +158,25 @@ class Planner {
     early.share = plan_.exports.front();
     early.copies = request_.copies;
     const auto hide = [&](std::string_view folder) {
-      early.steps.emplace_back(MakeFolder{.path = fmt::format("{}/upper{}", kUpper, folder), .opaque = true});
+      early.folders.emplace_back(
+          MakeFolder{.path = fmt::format("{}/upper{}", kUpper, folder), .opaque = true});
     };
     for (const std::string_view folder : {"/proc", "/sys", "/dev"}) hide(folder);
     if (has_own_run_) hide("/run");
     for (const HostCopy& copy : early.copies)
-      early.steps.emplace_back(
+      early.folders.emplace_back(
           SetModified{.path = std::string(kHostCopies) + copy.path,
                       .mtime_ns = static_cast<uint64_t>(std::max(int64_t{0}, copy.state.mtime_ns))});
     for (const Step& step : plan_.steps) {
       const auto* mount = std::get_if<MountStep>(&step);
-      if (mount == nullptr || mount->target == kLower || mount->target == kRoot) {
-        early.steps.push_back(step);
-        if (mount != nullptr && mount->type == "overlay" && !early.copies.empty())
-          std::get<MountStep>(early.steps.back()).options =
-              OverlayOptions(fmt::format("{}:{}", kHostCopies, kLower));
+      if (mount != nullptr && mount->target != kLower && mount->target != kRoot) {
+        early.later.emplace_back(Within(base_, *mount));
         continue;
       }
-      early.later.emplace_back(Within(base_, *mount));
+      early.mounts.push_back(step);
+      if (mount != nullptr && mount->type == "overlay" && !early.copies.empty())
+        std::get<MountStep>(early.mounts.back()).options =
+            OverlayOptions(fmt::format("{}:{}", kHostCopies, kLower));
     }
   }
 

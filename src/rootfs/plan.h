@@ -98,9 +98,10 @@ using Step =
 /// guest looks at nothing of them, not even at the folders it mounts over: what it remembers of them would be
 /// old in its clones.
 struct EarlyRoot {
-  Export share;             ///< That of the host's files.
-  std::vector<Step> steps;  ///< After RootPlan::early_steps; the last one makes it the root.
-  std::vector<Step> later;  ///< In each clone.
+  Export share;               ///< That of the host's files.
+  std::vector<Step> folders;  ///< After RootPlan::early_steps: what lies above the host's files.
+  std::vector<Step> mounts;   ///< The last one makes it the root.
+  std::vector<Step> later;    ///< In each clone.
   /// What its initramfs must have besides (WriteHostCopies); right as long as their StateOf() is the same.
   std::vector<HostCopy> copies;
 };

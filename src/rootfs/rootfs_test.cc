@@ -68,7 +68,7 @@ TEST(PlanRoot, TheHostCanBeTheRootOfWhatIsFrozen) {
   request.shares = {{"/data", "/srv/data", true}, {"/d", "/dev/d", false}};
   const auto plan = PlanRoot(request, {}, kNothing);
   ASSERT_TRUE(plan && plan->early_root);
-  EXPECT_EQ(Text(plan->early_root->steps),
+  EXPECT_EQ(Text(plan->early_root->folders) + Text(plan->early_root->mounts),
             "hide 755 /kiln/upper/upper/proc\n"
             "hide 755 /kiln/upper/upper/sys\n"
             "hide 755 /kiln/upper/upper/dev\n"
@@ -95,16 +95,16 @@ TEST(PlanRoot, CopiesLieAboveTheHostsFiles) {
     }
     return std::string("none");
   };
-  EXPECT_EQ(lower(plan->early_root->steps), "lowerdir=/kiln/copies:/kiln/lower");
+  EXPECT_EQ(lower(plan->early_root->mounts), "lowerdir=/kiln/copies:/kiln/lower");
   EXPECT_EQ(lower(plan->steps), "lowerdir=/kiln/lower");
-  EXPECT_NE(Text(plan->early_root->steps).find("modified 7 /kiln/copies/lib\n"), std::string::npos);
+  EXPECT_NE(Text(plan->early_root->folders).find("modified 7 /kiln/copies/lib\n"), std::string::npos);
 }
 
 TEST(PlanRoot, OnlyTheHostsRootAndOnlyWhereItCanBeHiddenIsFrozen) {
   const RootRequest host{.kind = RootKind::kHost, .path = "/", .directory = "/run/here"};
   const auto here = PlanRoot(host, {}, kNothing);
   ASSERT_TRUE(here && here->early_root);
-  EXPECT_EQ(Text(here->early_root->steps).find("upper/run"), std::string::npos);
+  EXPECT_EQ(Text(here->early_root->folders).find("upper/run"), std::string::npos);
   for (const GuestAbilities& guest : {GuestAbilities{.overlay = false}, GuestAbilities{.tmpfs = false},
                                       GuestAbilities{.covers_folders = false}})
     EXPECT_FALSE(PlanRoot(host, guest, kNothing)->early_root);

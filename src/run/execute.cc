@@ -90,7 +90,7 @@ class Runner {
     outcome_.cloned = use.clone.has_value();
     if (may_use_template && may_borrow && use.clone && !use.checkpoint && plan.machine.disks.empty())
       use.pooled = BorrowClone(plan, *use.clone, world_);
-    if (use.pooled) use.root = RootMount::kLate;
+    if (use.pooled && use.root == RootMount::kEarly) use.root = RootMount::kAgain;
     outcome_.pooled = use.pooled.has_value();
     const std::string key = use.key;
     const bool on_probation = IsOnProbation(use);

@@ -19,9 +19,12 @@
 
 namespace kiln::run {
 
-/// When the guest's root is mounted: before the machine is frozen (Plan::early_root), so that each clone has
-/// it, or in each run.
-enum class RootMount { kEarly, kLate };
+/// When the guest's root is mounted.
+enum class RootMount {
+  kEarly,  ///< Before the machine is frozen (Plan::early_root), so that each clone has it.
+  kLate,   ///< In each run.
+  kAgain,  ///< Both: the clone had it and has let go of it.
+};
 
 /// A run, decided: everything that was asked resolved into files and values. Nothing runs yet.
 struct Plan {

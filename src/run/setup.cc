@@ -89,7 +89,10 @@ std::vector<SetupRequest> EarlyRequests(const Plan& plan, RootMount root) {
   if (!plan.machine_id_path.empty())
     requests.push_back(
         MachineId("make room for a machine-id", plan, std::string(32, '0') + "\n", wire::kKeepFile));
-  if (root == RootMount::kEarly) Add(plan.early_root->steps, requests);
+  if (root == RootMount::kEarly) {
+    Add(plan.early_root->folders, requests);
+    Add(plan.early_root->mounts, requests);
+  }
   requests.push_back(Make("bring the network up", wire::NetUp{.name = "lo"}));
   return requests;
 }
@@ -113,7 +116,8 @@ std::vector<SetupRequest> LateRequests(const Plan& plan, RootMount root, uint64_
     requests.push_back(MachineId("give the guest a machine-id", plan, plan.identity.machine_id,
                                  is_there ? wire::kExistingFile : wire::kMakeFile));
   }
-  Add(root == RootMount::kEarly ? plan.early_root->later : plan.steps, requests);
+  if (root == RootMount::kAgain) Add(plan.early_root->mounts, requests);
+  Add(root == RootMount::kLate ? plan.steps : plan.early_root->later, requests);
   if (plan.set_up_network) {
     // The addresses of QEMU's user network (QEMU docs/system/devices/net.rst).
     const wire::NetUp network{

@@ -45,7 +45,7 @@ struct TemplateUse {
   std::optional<store::CacheDraft> checkpoint;  ///< To be filled when the command has ended well.
   bool disks_built_in = false;  ///< The frozen machine has the disks; else they are plugged in later.
   std::string key;              ///< Of the one or the other.
-  /// Of the clone, or of what is being made; kLate for a pooled clone, which has let go of its root.
+  /// Of the clone, or of what is being made; a pooled clone has let go of its root.
   RootMount root = RootMount::kLate;
   std::string obstacle;  ///< Why this machine can't be frozen, in words; empty when it can.
 };
@@ -86,8 +86,8 @@ TemplateUse ChooseTemplate(const Plan& plan, store::Cache& cache, World& world);
 Result<std::optional<FrozenMachine>> FindTemplate(const Plan& plan, store::Cache& cache);
 
 /// Freezes the running machine, whose shared RAM is `live_memory`, into the draft and puts that in its place.
-/// `done` is told once; the machine goes on in any case. When QEMU can't save it with its root, that is said in
-/// the template's place, as RefuseEarlyRoot() does. All but `done` must live until then.
+/// `done` is told once; the machine goes on in any case. When QEMU can't save it with its root, that is said
+/// in the template's place, as RefuseEarlyRoot() does. All but `done` must live until then.
 struct Freezing {
   vm::QemuProcess& process;
   const sys::Fd& live_memory;
