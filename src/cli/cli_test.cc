@@ -83,6 +83,17 @@ TEST(Parser, MistakesSayWhatWasExpected) {
   EXPECT_TRUE(Parse(*FindCommand("runs show"), {"--help"}).has_value());
 }
 
+TEST(Parser, AWordOfAGroupThatIsNotThereHasANeighbour) {
+  const auto words = [](const std::vector<std::string>& arguments) {
+    return FindIn(arguments).error().TextWithHint();
+  };
+  EXPECT_THAT(words({"template", "shwo", "x"}), AllOf(HasSubstr("no command 'kiln template shwo'"),
+                                                      HasSubstr("did you mean `kiln template show`?")));
+  EXPECT_THAT(words({"template", "zzzzzz"}), HasSubstr("one of: list, show, prune"));
+  EXPECT_THAT(words({"template"}), HasSubstr("kiln template needs one word more"));
+  EXPECT_THAT(words({"template", "--all"}), HasSubstr("kiln template needs one word more"));
+}
+
 Result<run::Request> Request(const std::vector<std::string>& arguments) {
   const auto parsed = ParseRun(arguments);
   EXPECT_TRUE(parsed.has_value()) << parsed.error().Text();

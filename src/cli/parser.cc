@@ -43,6 +43,16 @@ bool TakesMany(const CommandSpec& command) {
   return command.operands == Operands::kFiles || command.operands == Operands::kWords;
 }
 
+// The second words of the commands that begin with this one.
+std::vector<std::string> WordsAfter(std::string_view first) {
+  std::vector<std::string> words;
+  for (const CommandSpec& command : Commands()) {
+    if (!command.hidden && command.name.starts_with(std::string(first) + " "))
+      words.emplace_back(command.name.substr(first.size() + 1));
+  }
+  return words;
+}
+
 Result<> CheckOperands(const CommandSpec& command, const std::vector<std::string>& operands) {
   const auto usage = [&](std::string message) {
     return Error(ErrorCode::kInvalidArgument, std::move(message))
@@ -53,13 +63,8 @@ Result<> CheckOperands(const CommandSpec& command, const std::vector<std::string
   if (command.operands == Operands::kCommand || TakesMany(command)) return {};
   const size_t limit = command.operands == Operands::kNone ? 0 : 1;
   if (operands.size() <= limit) return {};
-  std::vector<std::string> words;
-  for (const CommandSpec& other : Commands()) {
-    if (other.name.starts_with(std::string(command.name) + " "))
-      words.emplace_back(other.name.substr(command.name.size() + 1));
-  }
   const std::string& extra = operands[limit];
-  if (const auto nearest = Nearest(extra, words))
+  if (const auto nearest = Nearest(extra, WordsAfter(command.name)))
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("kiln {} has nothing to do with '{}'", command.name, Printable(extra)))
         .Hint(fmt::format("did you mean `kiln {} {}`?", command.name, *nearest));
@@ -91,13 +96,15 @@ Result<Found> FindIn(const std::vector<std::string>& arguments) {
   for (const CommandSpec& command : Commands()) {
     if (!command.hidden && command.name.find(' ') == std::string_view::npos) names.emplace_back(command.name);
   }
-  std::vector<std::string> longer;
-  for (const CommandSpec& command : Commands()) {
-    if (command.name.starts_with(arguments[0] + " ")) longer.push_back(fmt::format("kiln {}", command.name));
-  }
-  if (!longer.empty()) {
-    return MakeError(ErrorCode::kInvalidArgument, "kiln {} needs one word more", Printable(arguments[0]))
-        .Hint("one of: " + Join(longer, ", "));
+  const std::vector<std::string> second = WordsAfter(arguments[0]);
+  if (!second.empty()) {
+    const std::string all = fmt::format("one of: {}", Join(second, ", "));
+    if (arguments.size() < 2 || arguments[1].starts_with('-'))
+      return MakeError(ErrorCode::kInvalidArgument, "kiln {} needs one word more", arguments[0]).Hint(all);
+    const auto nearest = Nearest(arguments[1], second);
+    return MakeError(ErrorCode::kInvalidArgument, "there is no command 'kiln {} {}'", arguments[0],
+                     Printable(arguments[1]))
+        .Hint(nearest ? fmt::format("did you mean `kiln {} {}`?", arguments[0], *nearest) : all);
   }
   const auto nearest = Nearest(arguments[0], names);
   return MakeError(ErrorCode::kInvalidArgument, "there is no command '{}'", Printable(arguments[0]))

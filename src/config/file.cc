@@ -106,13 +106,8 @@ struct Reader {
                   .profile = profile};
     auto item = ParseItem(setting, *text, context, std::move(origin));
     if (!item) {
-      const auto nearest = Nearest(*text, [&] {
-        std::vector<std::string> choices;
-        for (const auto choice : setting.Choices()) choices.emplace_back(choice);
-        return choices;
-      }());
       Mistaken(node.source(), fmt::format("{}: {}", setting.key, item.error().message()),
-               nearest ? fmt::format("did you mean '{}'?", *nearest) : "");
+               item.error().hint());
       return;
     }
     assignment.items.push_back(*std::move(item));

@@ -26,8 +26,12 @@ bool IsWord(const Setting& setting, std::string_view text, const PathContext& co
 }
 
 Error Wrong(const Setting& setting, std::string_view text) {
-  return MakeError(ErrorCode::kInvalidArgument, "'{}' is not {}", Printable(text.substr(0, 200)),
-                   Expectation(setting));
+  Error error = MakeError(ErrorCode::kInvalidArgument, "'{}' is not {}", Printable(text.substr(0, 200)),
+                          Expectation(setting));
+  std::vector<std::string> choices;
+  for (const auto choice : setting.Choices()) choices.emplace_back(choice);
+  const auto nearest = Nearest(text, choices);
+  return nearest ? std::move(error).Hint(fmt::format("did you mean '{}'?", *nearest)) : std::move(error);
 }
 
 Result<std::string> ResolveShare(const Setting& setting, std::string_view text, const PathContext& context) {
