@@ -15,7 +15,7 @@ class Stretch {
   Stretch(const Stretch&) = delete;
   Stretch& operator=(const Stretch&) = delete;
   ~Stretch() {
-    if (values_ != nullptr) munmap(values_, bytes_);
+    if (values_ != nullptr) munmap(static_cast<void*>(values_), bytes_);
   }
 
   /// False when there is no room for `most` values. Once.

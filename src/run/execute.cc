@@ -102,7 +102,8 @@ class Runner {
       return RunPlan(plan, false);
     }
     world_.observer.OnNote(result.cause + "; booting from scratch");
-    if (!on_probation) (void)templates_.Remove(kTemplateKind, key);
+    const bool is_at_fault = !result.clone_killed;
+    if (is_at_fault && !on_probation) (void)templates_.Remove(kTemplateKind, key);
     outcome_.cloned = false;
     TemplateUse again;
     if (!request_.checkpoint.empty())
@@ -110,7 +111,8 @@ class Runner {
     const std::string why = std::move(result.cause);
     result = KILN_TRY(Session(plan, std::move(again)));
     // It was not the command's fault, then, nor the kernel's.
-    if (on_probation && outcome_.timings.command) (void)RefuseEarlyRoot(templates_, plan, key, why);
+    if (is_at_fault && on_probation && outcome_.timings.command)
+      (void)RefuseEarlyRoot(templates_, plan, key, why);
     return result;
   }
 

@@ -375,8 +375,11 @@ class Session final : public console::RecordSink {
     if (concluded_) return;
     reader_.Finish();
     crash_watch_.Finish();
-    if (use_.clone && !panicked_ && !timings_.command && end.shutdown == vm::Shutdown::kNone)
+    if (use_.clone && !panicked_ && !timings_.command && end.shutdown == vm::Shutdown::kNone) {
+      const int signal = end.status.signal;
+      result_.clone_killed = signal == SIGKILL || signal == SIGTERM || signal == SIGINT || signal == SIGHUP;
       return CloneFailed(EndOfQemu(end));
+    }
     const Judgement judgement = JudgeQemuEnd(Seen(), end);
     // As a shell reports a command that a shutdown has terminated.
     if (judgement.verdict == Verdict::kFail) result_.command_signal = SIGTERM;

@@ -304,6 +304,22 @@ class Killed(Templates):
             self.assert_nothing_runs()
         done, result = self.result("--", "echo", "well")
         self.assert_passes(done, "well\n")
+        self.assertTrue(result["cloned"], "what was killed says nothing of the template")
+
+    def test_the_qemu_of_the_first_clone(self):
+        self.assert_passes(self.run_kiln("--", "true"))
+        process = self.start(self.command("--", "echo", "ok"))
+        while not self.qemus() and process.poll() is None:
+            pass
+        for pid in self.qemus():
+            os.kill(pid, signal.SIGKILL)
+        done = self.finish(process, 60)
+        self.assert_passes(done, "ok\n")
+        self.assertIn("did not wake", self.words(done))
+        done, result = self.result("--", "echo", "well")
+        self.assert_passes(done, "well\n")
+        self.assertTrue(result["cloned"])
+        self.assertNotIn("frozen", self.kiln("template", "list").stdout.decode())
 
     def test_the_qemu_of_a_clone_while_kiln_is_told_to_end(self):
         """Both are there to be heard at once: the boot that takes the clone's place must not begin."""
