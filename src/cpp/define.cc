@@ -178,10 +178,11 @@ bool Preprocessor::DefineWord(const char* word) {
   constexpr char kStart[] = "#define ";
   constexpr char kUndefine[] = "#undef ";
   char* text = texts_.AddRoom(size + 16);
+  // NOLINTNEXTLINE(bugprone-not-null-terminated-result): of what is counted, here and below.
   if (text == nullptr || memchr(word, '\n', size) != nullptr) return false;
   const char* start = word[0] == 'D' ? kStart : kUndefine;
   size_t at = strlen(start);
-  memcpy(text, start, at);
+  memcpy(text, start, at);  // NOLINT(bugprone-not-null-terminated-result)
   bool has_value = false;
   for (size_t i = 1; i < size; ++i) {
     const bool is_first = word[0] == 'D' && !has_value && word[i] == '=';

@@ -242,7 +242,7 @@ bool Preprocessor::IsThere(bool next) {
 
 // Written as it stands, where gcc would not expand anything in it.
 void Preprocessor::Pragma(const Token& hash) {
-  Open& f = file();
+  const Open& f = file();
   const char* begin = f.at;
   Token token{};
   bool is_first = true;
@@ -294,7 +294,7 @@ bool Preprocessor::Enter(Source* source, int folder) {
 
 // False when it was the last.
 bool Preprocessor::Leave() {
-  Open& f = file();
+  const Open& f = file();
   if (conditions_.size() != f.conditions) return Fail(), false;
   if (f.guard != nullptr && f.may_have_guard && f.guard_is_closed) f.source->guard = f.guard;
   if (open_.size() == 1) return false;

@@ -378,7 +378,7 @@ TEST_F(RefusedTest, MacrosOfSeveralStatements) {
   for (const char* use : {"if (x) TWO();", "if (x) a(); else TWO();", "for (;;) TWO();", "while (x) TWO();",
                           "if (x) OBJECT;", "if (x)\nOF();", "if (ID((x)))\n  ALSO();", "IF(x) TWO();",
                           "if ((x) && (x || x)) TWO();", "switch (x) TWO();"}) {
-    Snippet snippet{head + use + "\n}\n"};
+    const Snippet snippet{head + use + "\n}\n"};
     SCOPED_TRACE(snippet.text);
     auto words = Options(snippet);
     std::string here;

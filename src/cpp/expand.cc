@@ -130,7 +130,8 @@ const char* Preprocessor::Quoted(const Source& source, uint32_t* size) {
     return nullptr;
   }
   text[0] = '"';
-  memcpy(text + 1, before, first);
+  // A text that is counted.
+  memcpy(text + 1, before, first);  // NOLINT(bugprone-not-null-terminated-result)
   memcpy(text + 1 + first, path, left);
   text[1 + first + left] = '"';
   *size = static_cast<uint32_t>(first + left + 2);

@@ -234,7 +234,7 @@ void Preprocessor::LexPunctuator(Token& token) {
 
 // One token of the file; kEnd at its end, and at that of a directive's line.
 void Preprocessor::LexLine(Token& token) {
-  Open& f = file();
+  const Open& f = file();
   if (!SkipWhite(token)) return Fail();
   token.line = f.line;
   token.column = static_cast<uint32_t>(f.at - f.line_start);

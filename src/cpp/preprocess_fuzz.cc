@@ -11,12 +11,12 @@
 #include "cpp/preprocess.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const int file = memfd_create("input", 0);
+  static const int kFile = memfd_create("input", MFD_CLOEXEC);
   static constexpr char kPredefined[] = "#define __x86_64__ 1\n#define __INT_MAX__ 0x7fffffff\n";
-  if (file < 0 || ftruncate(file, 0) != 0 || pwrite(file, data, size, 0) != static_cast<ssize_t>(size))
+  if (kFile < 0 || ftruncate(kFile, 0) != 0 || pwrite(kFile, data, size, 0) != static_cast<ssize_t>(size))
     std::abort();
   char path[32];
-  snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+  snprintf(path, sizeof path, "/proc/self/fd/%d", kFile);
   const char* const definitions[] = {"DA=1", "DF(x)=x ## 1"};
   kiln::cpp::Asked asked{};
   asked.file = path;

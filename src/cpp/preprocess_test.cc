@@ -102,10 +102,10 @@ TEST_F(PreprocessTest, Pasting) {
 }
 
 TEST_F(PreprocessTest, Variadic) {
-  const char* const kUses = "f() f(1) f(1,) f(1,2) f(1,2,3) f(,) f(E) f(1,E)\n";
+  const char* const uses = "f() f(1) f(1,) f(1,2) f(1,2,3) f(,) f(E) f(1,E)\n";
   for (const char* macro : {"f(...) [__VA_ARGS__]", "f(...) p(x, ## __VA_ARGS__)", "f(...) p(x, __VA_ARGS__)",
                             "f(a...) p(x, ## a)", "f(a...) p(#a, a)", "f(a...) p(x , ##a, y)"})
-    Same(std::string("#define E\n#define ") + macro + "\n" + kUses);
+    Same(std::string("#define E\n#define ") + macro + "\n" + uses);
   for (const char* macro :
        {"f(a, ...) p(a, ## __VA_ARGS__)", "f(a, b...) p(a, ## b)", "f(a, ...) p(a, __VA_ARGS__)",
         "f(a, b...) p(a , ## b) #b", "f(a, ...) p(#a, ## __VA_ARGS__)", "f(a, ...) a ## __VA_ARGS__",
