@@ -80,6 +80,7 @@ bool Said::IsWell(int status) const {
 }
 
 // The compiler inherits it.
+// NOLINTNEXTLINE(android-cloexec-memfd-create)
 TextFile::TextFile() : file_(memfd_create("text", 0)) {
   snprintf(path_, sizeof path_, "/proc/self/fd/%d", file_);
 }

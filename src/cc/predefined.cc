@@ -58,13 +58,14 @@ bool Predefined::Read(const char* path) {
 }
 
 bool Predefined::Call(const char* how, const char* file, const TextFile& out) const {
-  const char** step =
-      static_cast<const char**>(calloc(static_cast<size_t>(count_ + kMoreWords), sizeof *step));
   const Said said;
-  if (step == nullptr || out.file() < 0 || said.file() < 0) return false;
+  if (out.file() < 0 || said.file() < 0) return false;
+  const size_t words = static_cast<size_t>(count_) + kMoreWords;
+  const char** step = static_cast<const char**>(calloc(words, sizeof *step));
+  if (step == nullptr) return false;
   AskingWords(count_, words_, how, file, step);
   const bool is_well = said.IsWell(Run(step, out.file(), said.file()));
-  free(step);
+  free(static_cast<void*>(step));
   return is_well;
 }
 
@@ -108,7 +109,7 @@ int Predefined::Answer(const char* question) {
   }
   char text[512];
   const int size = snprintf(text, sizeof text, "#if %s\nyes\n#else\nno\n#endif\n", question);
-  TextFile in;
+  const TextFile in;
   TextFile out;
   if (size >= static_cast<int>(sizeof text) || in.file() < 0 || !in.Write(text, static_cast<size_t>(size)))
     return -1;

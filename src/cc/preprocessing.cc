@@ -95,9 +95,8 @@ bool ReadPreprocessing(int count, const char* const* words, Preprocessing& prepr
         system.Add({value, true});
       else
         p.folders.Add({value, false});
-    } else if (Begins(word, "-isystem")) {
-      return false;
-    } else if (strcmp(word, "-D") == 0 || strcmp(word, "-U") == 0 || strcmp(word, "-W") == 0) {
+    } else if (Begins(word, "-isystem") || strcmp(word, "-D") == 0 || strcmp(word, "-U") == 0 ||
+               strcmp(word, "-W") == 0) {
       return false;
     } else if (Begins(word, "-std=") && !IsOneOf(word, kStandards)) {
       return false;

@@ -162,7 +162,7 @@ TEST_F(DependenciesTest, AreAsGccWritesThem) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 127) GTEST_SKIP() << "there is no gcc";
   ASSERT_TRUE(WriteDependencies((folder_ + "/here.d").c_str(), files));
   // "-o /dev/null" is what gcc names the object by, then.
-  std::string gcc = Read(folder_ + "/gcc.d");
+  const std::string gcc = Read(folder_ + "/gcc.d");
   EXPECT_EQ(Read(folder_ + "/here.d"), gcc);
 }
 

@@ -45,7 +45,7 @@ bool PreprocessedHere(int count, const char* const* words, uint64_t options, con
 bool CompiledInTwoSteps(int count, const char* const* words, const char* declarations) {
   trim::Known known;
   const Said said;
-  TextFile rest;
+  const TextFile rest;
   // Without that file each declaration is new, and nothing is left out.
   if (said.file() < 0 || rest.file() < 0 || !known.Open(declarations)) return false;
   const uint64_t options = DigestOfCompiling(count, words);
@@ -55,12 +55,12 @@ bool CompiledInTwoSteps(int count, const char* const* words, const char* declara
       !trim::Trim(whole.text.begin(), whole.text.size(), options, known, trimmed) ||
       !rest.Write(trimmed.text.begin(), trimmed.text.size()))
     return false;
-  const char** step =
-      static_cast<const char**>(calloc(static_cast<size_t>(count + kMoreWords), sizeof *step));
+  const size_t most = static_cast<size_t>(count) + kMoreWords;
+  const char** step = static_cast<const char**>(calloc(most, sizeof *step));
   if (step == nullptr) return false;
   CompilingWords(count, words, rest.path(), step);
   const bool is_well = said.IsWell(Run(step, said.file(), said.file()));
-  free(step);
+  free(static_cast<void*>(step));
   if (!is_well) return false;
   for (const uint64_t digest : trimmed.checked) known.Add(digest);
   return true;

@@ -131,7 +131,7 @@ TEST(DeclarationsTest, WhatTheCompilerCallsOfItsOwnAccordStays) {
 }
 
 TEST(DeclarationsTest, WhatIsNotUnderstoodStays) {
-  Read read(kHeader + "int (a);\nb (c);\nb [[d]] e;\n");
+  const Read read(kHeader + "int (a);\nb (c);\nb [[d]] e;\n");
   ASSERT_TRUE(read.well());
   ASSERT_EQ(read.count(), 3U);
   for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(read[i].needed) << read.TextOf(i);
@@ -156,7 +156,7 @@ TEST(DeclarationsTest, AssemblyAssertionsAndPragmas) {
 }
 
 TEST(DeclarationsTest, TheFileItselfStays) {
-  Read read("# 0 \"a.c\"\ntypedef int t;\n# 1 \"a.h\" 1\ntypedef int u;\n# 3 \"a.c\" 2\nextern t v;\n");
+  const Read read("# 0 \"a.c\"\ntypedef int t;\n# 1 \"a.h\" 1\ntypedef int u;\n# 3 \"a.c\" 2\nextern t v;\n");
   ASSERT_TRUE(read.well());
   ASSERT_EQ(read.count(), 3U);
   EXPECT_TRUE(read[0].needed);
@@ -200,8 +200,9 @@ TEST(DeclarationsTest, MarkersMayStandWithin) {
 }
 
 TEST(DeclarationsTest, BracketsInTextAreNone) {
-  Read read(kHeader +
-            "static inline char f(void) { g(\"};\\\"{(\"); return '\\'' + '{' + '\"'; }\nint h(void);\r\n");
+  const Read read(
+      kHeader +
+      "static inline char f(void) { g(\"};\\\"{(\"); return '\\'' + '{' + '\"'; }\nint h(void);\r\n");
   ASSERT_TRUE(read.well());
   EXPECT_EQ(read.count(), 2U);
 }

@@ -177,7 +177,7 @@ TEST_F(TrimGccTest, TheObjectIsTheSame) {
     ASSERT_TRUE(Gcc({"-E", "-w", "-o", "a.i", "a.c"}));
     size_t before = 0;
     for (const bool is_first : {true, false}) {
-      const std::string left = Left(Read("a.i"), true, std::string_view(option)[2]);
+      const std::string left = Left(Read("a.i"), true, static_cast<uint64_t>(std::string_view(option)[2]));
       ASSERT_NE(left, "-");
       if (!is_first) {
         EXPECT_LT(left.size(), before);
