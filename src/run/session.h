@@ -42,8 +42,7 @@ struct SessionResult {
   std::optional<int> command_signal;
   std::vector<SeenCrash> crashes;
   bool clone_failed = false;
-  bool clone_killed =
-      false;  ///< It failed because somebody killed its QEMU: the template is as good as before.
+  bool clone_killed = false;      ///< By somebody, so the template is as good as before.
   std::string template_key;       ///< Of the template that was woken; empty for a boot.
   std::vector<std::string> argv;  ///< QEMU's, exactly.
   std::string guest_release;      ///< uname -r inside; empty when it never got there.
