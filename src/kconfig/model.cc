@@ -147,7 +147,9 @@ bool Model::Needs(ExprId id, SymbolId symbol) const {
 
 EntryId Model::MenuConfigOf(EntryId id) const {
   // As menu_finalize() of scripts/kconfig/menu.c: it takes what follows it for as long as that depends on it.
-  for (EntryId at = id; at-- > 0 && entries[at].parent != kNone;) {
+  for (EntryId at = id; at > 0;) {
+    --at;
+    if (entries[at].parent == kNone) break;
     if (entries[at].parent != entries[id].parent) {
       if (at == entries[id].parent) break;
       continue;

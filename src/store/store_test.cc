@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -37,7 +38,7 @@ class StoreTest : public ::testing::Test {
     return {.started = clock_.WallNow(), .command = std::move(command), .directory = "/w", .kernel = "6.1.0"};
   }
   // A run that ended; gives its id. One second passes.
-  std::string Ended(Verdict verdict, std::vector<std::string> command = {"true"}) {
+  std::string Ended(Verdict verdict, const std::vector<std::string>& command = {"true"}) {
     auto store = Store();
     auto bundle = store.Create(Started(command), json::object());
     EXPECT_TRUE(bundle.has_value());
@@ -87,17 +88,17 @@ TEST(RunRecord, UtcRoundTrip) {
 }
 
 TEST(RunRecord, ReadsWhatItWroteAndRefusesTheRest) {
-  RunSummary summary{.id = "20231114-221320-bbbb",
-                     .started = WallTime(std::chrono::seconds(1'700'000'000)),
-                     .duration = std::chrono::milliseconds(2500),
-                     .verdict = Verdict::kCrash,
-                     .cause = "panic",
-                     .title = "BUG: x",
-                     .exit_code = 251,
-                     .command = {"a", "b c", "\xff"},
-                     .directory = "/w",
-                     .kernel = "6.1",
-                     .profile = "debug"};
+  const RunSummary summary{.id = "20231114-221320-bbbb",
+                           .started = WallTime(std::chrono::seconds(1'700'000'000)),
+                           .duration = std::chrono::milliseconds(2500),
+                           .verdict = Verdict::kCrash,
+                           .cause = "panic",
+                           .title = "BUG: x",
+                           .exit_code = 251,
+                           .command = {"a", "b c", "\xff"},
+                           .directory = "/w",
+                           .kernel = "6.1",
+                           .profile = "debug"};
   const auto read = ParseSummary(json::parse(ToJson(summary).dump()), summary.id);
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(read->verdict, Verdict::kCrash);
@@ -145,7 +146,7 @@ TEST_F(StoreTest, ABundleIsRunningThenEnded) {
 TEST_F(StoreTest, AKilledOwnerIsTold) {
   auto store = Store();
   int ready[2];
-  ASSERT_EQ(::pipe(ready), 0);
+  ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
   const pid_t child = ::fork();
   if (child == 0) {
     auto bundle = store.Create(Started({"sleep"}), json::object());
@@ -205,7 +206,7 @@ TEST_F(StoreTest, TheIndexIsMadeAgainFromTheFolders) {
   EXPECT_TRUE(sys::Exists(index));
   // Damaged, of another kind, empty, a folder in its place: the list is the same.
   for (const std::string& bytes :
-       {std::string(4096, 'x'), std::string(), std::string("SQLite format 3\0 and then junk", 31)}) {
+       {std::string(4096, 'x'), std::string(), std::string("SQLite format 3\0 and then junk", 30)}) {
     ASSERT_TRUE(WriteText(index, bytes).has_value());
     EXPECT_THAT(IdsOf(*store.List({})), ElementsAre(b, a));
     EXPECT_THAT(IdsOf(*store.List({})), ElementsAre(b, a));
@@ -322,13 +323,13 @@ TEST(Hasher, FieldsAreKeptApart) {
   const auto two = [](std::string_view a, std::string_view b) {
     return Hasher().Add("x", a).Add("y", b).Hex();
   };
-  std::set<std::string> seen = {two("a", "bc"),
-                                two("ab", "c"),
-                                two("abc", ""),
-                                two("", "abc"),
-                                Hasher().Hex(),
-                                Hasher().Add("x", uint64_t{1}).Hex(),
-                                Hasher().Add("x", uint64_t{10}).Hex()};
+  const std::set<std::string> seen = {two("a", "bc"),
+                                      two("ab", "c"),
+                                      two("abc", ""),
+                                      two("", "abc"),
+                                      Hasher().Hex(),
+                                      Hasher().Add("x", uint64_t{1}).Hex(),
+                                      Hasher().Add("x", uint64_t{10}).Hex()};
   EXPECT_EQ(seen.size(), 7U);
   EXPECT_EQ(two("a", "bc"), two("a", "bc"));
   EXPECT_EQ(two("a", "b").size(), 32U);
