@@ -16,32 +16,60 @@ std::string ReadSmall(const std::string& path) {
   return text ? std::string(Trim(*text)) : "";
 }
 
-Result<> SweepFolder(const std::string& folder, size_t depth, size_t& removed) {
+/// A target of Kbuild's and the record of how it was made, `.x.o.cmd`.
+struct MadeFile {
+  sys::FileIdentity target;
+  sys::FileIdentity record;
+  std::string record_path;
+};
+using IsDoubtful = std::function<bool(const MadeFile&)>;
+
+Result<> SweepFolder(const std::string& folder, const IsDoubtful& is_doubtful, size_t depth,
+                     size_t& removed) {
   if (depth > 64) return {};
   for (const auto& name : KILN_TRY(sys::ListDirectory(folder))) {
     const std::string path = sys::JoinPath(folder, name);
     const auto identity = sys::Identify(path);
     if (!identity) continue;
     if ((identity->mode & 0170000) == 0040000) {
-      if (!sys::ReadLink(path)) KILN_TRY(SweepFolder(path, depth + 1, removed));
+      if (!sys::ReadLink(path)) KILN_TRY(SweepFolder(path, is_doubtful, depth + 1, removed));
       continue;
     }
     std::string_view target = name;
     if (!ConsumePrefix(target, ".") || !ConsumeSuffix(target, ".cmd") || target.empty()) continue;
     const std::string made = sys::JoinPath(folder, target);
     const auto of_target = sys::Identify(made);
-    if (!of_target || of_target->mtime_ns <= identity->mtime_ns) continue;
+    if (!of_target || !is_doubtful({.target = *of_target, .record = *identity, .record_path = path}))
+      continue;
     KILN_TRY(sys::RemoveTree(made));
     ++removed;
   }
   return {};
 }
 
+// Removes what was made since then of one of these files of the tree, as its record says; of more files than
+// are worth asking about, all that was made.
+Result<size_t> RemoveMadeOf(const std::string& folder, const std::vector<std::string>& paths, int64_t since) {
+  constexpr size_t kMostPaths = 200;
+  constexpr size_t kMostBytes = size_t{4} << 20;
+  size_t removed = 0;
+  const auto is_doubtful = [&](const MadeFile& file) {
+    if (file.target.mtime_ns < since) return false;
+    const auto record = sys::ReadFile(file.record_path, kMostBytes);
+    if (paths.size() > kMostPaths || !record) return true;
+    return std::ranges::any_of(
+        paths, [&](const std::string& path) { return record->find("/" + path) != std::string::npos; });
+  };
+  KILN_TRY(SweepFolder(folder, is_doubtful, 0, removed), "removing what was made while the tree changed");
+  return removed;
+}
+
 }  // namespace
 
 Result<size_t> RemoveUnfinished(const std::string& folder) {
   size_t removed = 0;
-  KILN_TRY(SweepFolder(folder, 0, removed), "clearing up after a build that was killed");
+  const auto is_newer = [](const MadeFile& file) { return file.target.mtime_ns > file.record.mtime_ns; };
+  KILN_TRY(SweepFolder(folder, is_newer, 0, removed), "clearing up after a build that was killed");
   return removed;
 }
 
@@ -69,7 +97,8 @@ Result<> BuildFolder::Clear() {
   for (const auto& name : KILN_TRY(sys::ListDirectory(path_))) {
     if (name != ".kiln" && name != ".entry") KILN_TRY(sys::RemoveTree(PathOf(name)));
   }
-  for (const char* name : {".kiln/complete", ".kiln/made", ".kiln/configured", ".kiln/listing"})
+  for (const char* name :
+       {".kiln/complete", ".kiln/made", ".kiln/configured", ".kiln/listing", ".kiln/unchecked"})
     KILN_TRY(sys::RemoveTree(PathOf(name)));
   return {};
 }
@@ -90,13 +119,16 @@ Result<> BuildFolder::Prepare(const Listing& listing, WallTime now, Log& log) {
           "again",
           Printable(Join(change.names, ", ")), change.names.size() >= 10 ? ", …" : "");
       KILN_TRY(Clear());
+    } else if (!change.paths.empty() && sys::Exists(PathOf(".kiln/unchecked"))) {
+      const size_t removed = KILN_TRY(RemoveMadeOf(path_, change.paths, since));
+      if (removed > 0) log.Info("{} files were made while what they are made of changed", removed);
     }
   }
   (void)sys::SetModifiedTime(PathOf(".entry"), now);  // The cache evicts by it.
   KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/listing"), SerializeListing(listing)));
   KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/began"), fmt::format("{}\n", now.time_since_epoch().count())));
   KILN_TRY(sys::WriteFileAtomic(PathOf(".kiln/running"), ""));
-  return {};
+  return sys::WriteFileAtomic(PathOf(".kiln/unchecked"), "");
 }
 
 Result<> BuildFolder::Settle(bool complete, size_t made, bool tidy) {
@@ -109,6 +141,8 @@ Result<> BuildFolder::Settle(bool complete, size_t made, bool tidy) {
   if (!tidy) return {};
   return sys::RemoveTree(PathOf(".kiln/running"));
 }
+
+Result<> BuildFolder::Trust() { return sys::RemoveTree(PathOf(".kiln/unchecked")); }
 
 bool BuildFolder::complete() const { return sys::Exists(PathOf(".kiln/complete")); }
 

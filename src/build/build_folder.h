@@ -23,12 +23,15 @@ class BuildFolder {
   std::string log() const { return PathOf(".kiln/log"); }
 
   /// Before make: makes sure that what is here can be built upon. After a build that was killed, what it was
-  /// writing is removed; when files changed in a way that make can't see (older times), everything is.
+  /// writing is removed; when files changed in a way that make can't see (older times), everything is. What
+  /// was made while files changed is removed too: make can't tell which of their states it was made of.
   /// `listing` is the tree as it is now.
   Result<> Prepare(const Listing& listing, WallTime now, Log& log);
   /// The build has ended. `tidy`: by itself (built, failed or stopped), so that nothing is half-written;
   /// otherwise the next one clears up first.
   Result<> Settle(bool complete, size_t made, bool tidy = true);
+  /// All the time that make ran the tree was what Prepare() was told.
+  Result<> Trust();
   /// Everything was built once: another build is an increment.
   bool complete() const;
   /// Steps made since it was empty, while it is not complete.

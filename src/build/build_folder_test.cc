@@ -56,6 +56,35 @@ TEST_F(BuildFolderTest, AfterABuildThatEndedNothingIsLookedFor) {
   EXPECT_EQ(folder.made(), 0U);
 }
 
+// Compiled of a state that the file had for a moment: make sees a target that is newer.
+TEST_F(BuildFolderTest, WhatWasMadeWhileItsFilesChangedGoes) {
+  Listing listing;
+  listing.files = {{.path = "a.c", .mode = 0100644, .mtime_ns = 10'000'000'000, .ctime_ns = 1},
+                   {.path = "b.c", .mode = 0100644, .mtime_ns = 10'000'000'000, .ctime_ns = 1}};
+  const auto make = [&](const std::string& name, int64_t seconds) {
+    ASSERT_TRUE(sys::WriteFileAtomic(Path("out/." + name + ".o.cmd"), "source := /tree/" + name + ".c\n"));
+    ASSERT_TRUE(sys::SetModifiedTime(Path("out/." + name + ".o.cmd"), WallTime(std::chrono::seconds(99))));
+    Write("out/" + name + ".o", seconds);
+  };
+  auto folder = Open();
+  ASSERT_TRUE(folder.Prepare(listing, WallTime(std::chrono::seconds(50)), log_));
+  make("a", 51);
+  make("b", 51);
+  listing.files[0].ctime_ns = 2;
+  ASSERT_TRUE(folder.Prepare(listing, WallTime(std::chrono::seconds(60)), log_));
+  EXPECT_FALSE(sys::Exists(Path("out/a.o")));
+  EXPECT_TRUE(sys::Exists(Path("out/b.o")));
+  make("a", 55);
+  listing.files[0].ctime_ns = 3;
+  ASSERT_TRUE(folder.Prepare(listing, WallTime(std::chrono::seconds(70)), log_));
+  EXPECT_TRUE(sys::Exists(Path("out/a.o"))) << "made before make began";
+  make("a", 75);
+  ASSERT_TRUE(folder.Trust());
+  listing.files[0].ctime_ns = 4;
+  ASSERT_TRUE(folder.Prepare(listing, WallTime(std::chrono::seconds(80)), log_));
+  EXPECT_TRUE(sys::Exists(Path("out/a.o"))) << "touched after the build was checked";
+}
+
 TEST_F(BuildFolderTest, FilesWithOldTimesMakeItBeginAnew) {
   Listing listing;
   listing.files = {{.path = "a.c", .mode = 0100644, .mtime_ns = 10'000'000'000}};

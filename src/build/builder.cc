@@ -196,14 +196,24 @@ class Builder {
       outcome_.info.seconds = Seconds(world_.clock.Now() - began);
       outcome_.info.cpu_seconds = CpuSeconds() - cpu_before;
       if (outcome_.failure || outcome_.targets_only) return {};
-      const std::string before = listing_.hash;
-      if (commit_.empty()) KILN_TRY(ListFiles());
-      if (listing_.hash == before) return KeepIt();
+      if (KILN_TRY(IsAsItWas())) {
+        KILN_TRY(folder_->Trust());
+        return KeepIt();
+      }
       world_.observer.OnNote("the tree changed while it was built; building what changed");
       KILN_TRY(MakeRequestKey());
     }
     return MakeError(ErrorCode::kBusy, "{} changes all the time; nothing was kept", Printable(source_))
         .Hint("wait until nothing writes to it, then build again");
+  }
+
+  // Also not something else in between: a checkout and back, for example.
+  Result<bool> IsAsItWas() {
+    if (!commit_.empty()) return true;  // A worktree of kiln's.
+    const Listing before = listing_;
+    KILN_TRY(ListFiles());
+    const ListingChange change = Compare(before, listing_, 0);
+    return !change.Any() && change.touched == 0;
   }
 
   // True when the configuration turned out to be one that is in the cache.
@@ -214,7 +224,7 @@ class Builder {
       if (std::ranges::find(outcome_.notes, note) == outcome_.notes.end()) outcome_.notes.push_back(note);
     const std::string key =
         ConfigureKey(listing_, loaded_, maker_->toolchain(), request_.arch, maker_->deciding_variables());
-    const bool reuse = folder_->configured() == key;
+    const bool reuse = folder_->configured() == key && HasConfiguration();
     if (!reuse) KILN_TRY(folder_->SetConfigured(""));
     auto configured = KILN_TRY(
         Configure(*folder_, loaded_, reuse, [&](const std::vector<std::string>& words) -> Result<MakeRun> {
@@ -245,6 +255,12 @@ class Builder {
     KILN_TRY(folder_->Settle(folder_->complete(), 0));
     KILN_TRY(RememberAnswer(cache_, request_key_, build_key_, named_by_commit_ ? head_ : ""));
     return true;
+  }
+
+  // What a full disk or a loss of power leaves is made anew.
+  bool HasConfiguration() const {
+    const auto text = sys::ReadFile(folder_->PathOf(".config"));
+    return text && kconfig::DotConfig::Parse(*text);
   }
 
   Result<> MakeOnce() {

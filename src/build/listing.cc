@@ -401,17 +401,24 @@ ListingChange Compare(const Listing& before, const Listing& after, int64_t since
     if (!is_new) {
       const ListedFile& was = *found->second;
       old.erase(found);
-      if (was.content == file.content && ((was.mode ^ file.mode) & (S_IFMT | S_IXUSR)) == 0) continue;
-      ++change.changed;
+      const bool is_same = was.content == file.content && ((was.mode ^ file.mode) & (S_IFMT | S_IXUSR)) == 0;
+      if (is_same && SameLook(was, file)) continue;
+      change.paths.push_back(file.path);
+      ++(is_same ? change.touched : change.changed);
+      if (is_same) continue;
       name('M', file.path);
     } else {
       ++change.added;
+      change.paths.push_back(file.path);
       name('A', file.path);
     }
     if (file.mtime_ns <= since_ns) change.hidden_from_make = change.hidden_from_make || !is_new;
   }
   change.removed = old.size();
-  for (const auto& [path, file] : old) name('D', std::string(path));
+  for (const auto& [path, file] : old) {
+    name('D', std::string(path));
+    change.paths.emplace_back(path);
+  }
   return change;
 }
 

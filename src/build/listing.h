@@ -71,8 +71,11 @@ struct ListingChange {
   size_t added = 0;
   size_t removed = 0;
   std::vector<std::string> names;
+  std::vector<std::string> paths;  ///< All that differ, and all that were touched.
   /// A file that differs and whose times are older than `since`: make would not see it.
   bool hidden_from_make = false;
+  /// Files with the same content that were written to or replaced in between.
+  size_t touched = 0;
   bool Any() const { return changed + added + removed > 0; }
 };
 ListingChange Compare(const Listing& before, const Listing& after, int64_t since_ns, size_t limit = 10);

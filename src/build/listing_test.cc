@@ -131,6 +131,21 @@ TEST_F(ListingTest, ChangesAreCompared) {
   EXPECT_FALSE(Compare(before, before, since).Any());
 }
 
+// Something else for a moment, with the times of before.
+TEST_F(ListingTest, AFileThatIsAsItWasAndWasWrittenToIsTouched) {
+  Write("a.c", "one");
+  Write("b.c", "one");
+  const Listing before = List();
+  const auto times = sys::Identify(Path("a.c"))->mtime_ns;
+  Write("a.c", "two");
+  Write("a.c", "one");
+  ASSERT_TRUE(sys::SetModifiedTime(Path("a.c"), WallTime(Duration(times))));
+  const auto change = Compare(before, List(), 0);
+  EXPECT_FALSE(change.Any());
+  EXPECT_EQ(change.touched, 1U);
+  EXPECT_EQ(change.paths, std::vector<std::string>{"a.c"});
+}
+
 class GitListingTest : public ListingTest {
  protected:
   void SetUp() override {
