@@ -131,6 +131,13 @@ class Builder {
     if (!info) return false;
     const auto image = sys::Identify(entry.PathOf(info->image));
     if (!image || image->size == 0) return false;  // Damaged: it is built again.
+    const auto built_from = sys::ReadLink(entry.PathOf("source"));
+    if (commit_.empty() && built_from && *built_from != source_ &&
+        sys::Exists(entry.PathOf("compile_commands.json")))
+      outcome_.notes.push_back(
+          fmt::format("it was built from {}, and its compile_commands.json names the sources there (--force "
+                      "builds it here)",
+                      Printable(*built_from)));
     outcome_.cached = true;
     outcome_.info = *std::move(info);
     outcome_.info.key = key;
@@ -247,7 +254,12 @@ class Builder {
         BuildKey(listing_.hash, config_, maker_->toolchain(), request_.arch, maker_->deciding_variables(),
                  request_.strip_modules, parsed.BuiltIn("LOCALVERSION_AUTO") ? head_ : "");
     named_by_commit_ = parsed.BuiltIn("LOCALVERSION_AUTO");
-    auto entry = MayTake() ? KILN_TRY(cache_.Find(kernel::kBuildKind, build_key_)) : std::nullopt;
+    reads_outside_ = NamesOutsideInputs(parsed);
+    if (!reads_outside_.empty())
+      outcome_.notes.push_back(fmt::format(
+          "CONFIG_{} names files outside of the tree, so make looks at them each time", reads_outside_));
+    auto entry = MayTake() && reads_outside_.empty() ? KILN_TRY(cache_.Find(kernel::kBuildKind, build_key_))
+                                                     : std::nullopt;
     if (!entry || !KILN_TRY(Take(*std::move(entry), build_key_))) {
       TellUnmet();
       return false;
@@ -371,12 +383,14 @@ class Builder {
     }
     MakeCompileCommands(source_, folder_->path(), world_.spawner, world_.environment, outcome_.notes);
     world_.observer.OnPhase(Phase::kKeeping);
-    auto entry = KILN_TRY(KeepBuild(
-        cache_, *folder_, maker_->arch(),
-        {source_, commit_.empty() ? listing_ : files_, maker_->toolchain().variables}, info, request_.force));
+    auto entry =
+        KILN_TRY(KeepBuild(cache_, *folder_, maker_->arch(),
+                           {source_, commit_.empty() ? listing_ : files_, maker_->toolchain().variables},
+                           info, request_.force || !reads_outside_.empty()));
     outcome_.folder = entry.path();
     outcome_.entry = std::make_shared<const store::CacheEntry>(std::move(entry));
-    KILN_TRY(RememberAnswer(cache_, request_key_, build_key_, named_by_commit_ ? head_ : ""));
+    if (reads_outside_.empty())
+      KILN_TRY(RememberAnswer(cache_, request_key_, build_key_, named_by_commit_ ? head_ : ""));
     return kernel::RememberNewest(world_.cache, tree_.path, request_.arch, build_key_);
   }
 
@@ -403,6 +417,7 @@ class Builder {
   bool has_modules_ = false;
   bool has_gdb_ = false;
   bool named_by_commit_ = false;
+  std::string reads_outside_;  // The symbol that says so; empty: nothing.
 
   std::optional<BuildFolder> folder_;
   bool waited_ = false;

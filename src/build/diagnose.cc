@@ -72,12 +72,14 @@ std::optional<Diagnosis> OutOfSomething(std::string_view line, const Advice& adv
             "make room (`kiln build list` shows what kiln keeps, `kiln build rm` removes it), or "
             "build elsewhere with -O DIR; what is built so far is used again"};
   const bool killed = has("Killed signal terminated program") || (has("internal compiler error: Killed")) ||
-                      line.ends_with("] Killed");
-  if (killed || has("virtual memory exhausted") || has("Cannot allocate memory") ||
-      has("out of memory allocating"))
+                      line.ends_with("] Killed") || has("terminated with signal 9") ||
+                      (has(": line ") && has(" Killed ")) || line.ends_with("] Error 137");
+  if (killed || has("memory exhausted") || has("Cannot allocate memory") || has("out of memory allocating"))
     return Diagnosis{
         .code = ErrorCode::kUnavailable,
-        .what = "a compiler was killed or got no memory: this machine has too little for what runs at once",
+        .what =
+            "a compiler or linker was killed or got no memory: this machine has too little for what runs at "
+            "once",
         .hint = fmt::format("build with fewer jobs ({}) or free memory; what is built so far is used again",
                             advice.jobs > 1 ? fmt::format("--jobs {}", std::max(1U, advice.jobs / 2))
                                             : std::string("this was one already"))};

@@ -25,6 +25,9 @@ TEST(DiagnoseTest, SaysWhatIsBehindAFailure) {
        "elfutils-libelf-devel"},
       {"BTF: .tmp_vmlinux.btf: pahole (pahole) is not available"},
       {"gcc: fatal error: Killed signal terminated program cc1", "compilation terminated."},
+      {"collect2: fatal error: ld terminated with signal 9 [Killed]"},
+      {"scripts/link-vmlinux.sh: line 60: 1234 Killed ld -o vmlinux"},
+      {"ld: final link failed: memory exhausted"},
       {"fatal error: error writing to /tmp/x.s: No space left on device"},
       {"make[2]: *** No rule to make target 'my_defconfig'.  Stop."},
       {"make[2]: *** No rule to make target 'debian/certs/debian-uefi-certs.pem', needed by "

@@ -32,11 +32,7 @@ Result<> CheckTools(const ToolNames& names, const std::vector<std::string>& envi
   }
   for (std::string_view variable : names.variables)
     if (ConsumePrefix(variable, "LLVM=")) llvm = variable;
-  const auto last_word = [](const std::string& text) {
-    const auto words = SplitBlank(text);
-    return words.empty() ? std::string() : std::string(words.back());
-  };
-  std::vector<std::string> wanted = {"make", last_word(names.cc), last_word(names.linker), "flex", "bison"};
+  std::vector<std::string> wanted = {"make", ProgramOf(names.cc), ProgramOf(names.linker), "flex", "bison"};
   if (!llvm)
     wanted.emplace_back("gcc");
   else

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <tuple>
 #include <unordered_map>
@@ -42,7 +43,9 @@ struct Folder {
 // Folders waiting to be walked and threads that walk them.
 class Walk {
  public:
-  explicit Walk(const std::string& tree) : tree_(tree) { queue_.emplace_back(); }
+  explicit Walk(const std::string& tree) : tree_(tree), real_(sys::CanonicalPath(tree).value_or(tree)) {
+    queue_.emplace_back();
+  }
 
   Result<std::vector<Folder>> Run(size_t threads) {
     std::vector<std::thread> others;
@@ -75,9 +78,9 @@ class Walk {
     }
   }
 
-  Result<> Read(Folder& folder, std::vector<std::string>& below) const {
+  Result<> Read(Folder& folder, std::vector<std::string>& below) {
     const std::string path = folder.path.empty() ? tree_ : sys::JoinPath(tree_, folder.path);
-    sys::Fd fd = KILN_TRY(sys::Open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    sys::Fd fd = KILN_TRY(sys::Open(path, O_RDONLY | O_DIRECTORY));
     // A folder in which this or another tree is built: its link to the source says so.
     if (!folder.path.empty() && IsBuildFolder(fd.get())) return {};
     DIR* stream = ::fdopendir(fd.get());
@@ -99,6 +102,7 @@ class Walk {
         result = ErrnoError(errno, "look at {}/{}", path, name);
         break;
       }
+      const bool leads_out = S_ISLNK(status.st_mode) && LeadsOut(path + "/" + entry->d_name, status);
       if (S_ISDIR(status.st_mode)) {
         if (Matters(below_tree + "/")) below.push_back(std::move(below_tree));
       } else if (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)) {
@@ -107,13 +111,31 @@ class Walk {
                                 .inode = status.st_ino,
                                 .size = static_cast<uint64_t>(status.st_size),
                                 .mtime_ns = Ns(status.st_mtim),
-                                .ctime_ns = Ns(status.st_ctim)});
+                                .ctime_ns = Ns(status.st_ctim),
+                                .leads_out = leads_out});
       }
     }
     if (result && errno != 0) result = ErrnoError(errno, "list {}", path);
     ::closedir(stream);
     std::ranges::sort(folder.files, {}, &ListedFile::path);
     return result;
+  }
+
+  // Then `status` becomes that of what is at the end of the link. A folder out there is looked into once,
+  // however many links lead to it.
+  bool LeadsOut(const std::string& link, struct stat& status) {
+    const auto real = sys::CanonicalPath(link);
+    if (!real || *real == real_ || real->starts_with(real_ + "/")) return false;
+    struct stat end{};
+    if (::stat(real->c_str(), &end) != 0) return false;
+    if (S_ISDIR(end.st_mode)) {
+      const std::lock_guard lock(mutex_);
+      if (!folders_out_.insert(*real).second) return false;
+    } else if (!S_ISREG(end.st_mode)) {
+      return false;
+    }
+    status = end;
+    return true;
   }
 
   static bool IsBuildFolder(int fd) {
@@ -124,6 +146,8 @@ class Walk {
   }
 
   const std::string& tree_;
+  const std::string real_;
+  std::set<std::string> folders_out_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::string> queue_;
@@ -186,7 +210,8 @@ void TakeFromGit(const std::string& tree, std::vector<ListedFile>& files) {
 
 Result<ListedFile> LookAgain(const std::string& path, const ListedFile& file) {
   struct stat status{};
-  if (::lstat(path.c_str(), &status) != 0) return ErrnoError(errno, "look at {}", path);
+  if (::fstatat(AT_FDCWD, path.c_str(), &status, file.leads_out ? 0 : AT_SYMLINK_NOFOLLOW) != 0)
+    return ErrnoError(errno, "look at {}", path);
   ListedFile now = file;
   now.mode = status.st_mode;
   now.inode = status.st_ino;

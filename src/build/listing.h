@@ -25,6 +25,8 @@ struct ListedFile {
   /// Whether `content` is that of a file that looks like this. It is not for one that changed so shortly
   /// before it was read that it could change once more within the resolution of its times.
   bool settled = false;
+  /// A symbolic link that leads out of the tree; all else here is of the file at its end.
+  bool leads_out = false;
 };
 
 /// All files of a source tree that can matter to a build, in a fixed order.
@@ -51,10 +53,10 @@ bool MattersWithFolders(std::string_view path);
 /// Puts the files in order and makes the hash, for who made a listing otherwise.
 void Seal(Listing& listing);
 
-/// Looks at every file below `tree`, on several threads. Only what neither `before` (an earlier listing) nor
-/// the git index knows is read; that a file was edited is never missed, however short ago or with whatever
-/// times. `now` is the wall clock. Errors: a folder or file that can't be read, one that changes all the
-/// time.
+/// Looks at every file below `tree`, and at what symbolic links lead to out of it, on several threads. Only
+/// what neither `before` (an earlier listing) nor the git index knows is read; that a file was edited is
+/// never missed, however short ago or with whatever times. `now` is the wall clock. Errors: a folder or file
+/// that can't be read, one that changes all the time.
 Result<Listing> ListTree(const std::string& tree, const Listing* before, WallTime now);
 
 /// The same, knowing `before`, or when that is empty what the file at `kept` says. What was learnt is written

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "base/strings.h"
 #include "build/checkout.h"
 #include "sys/files.h"
@@ -129,6 +131,29 @@ TEST_F(ListingTest, ChangesAreCompared) {
   ASSERT_TRUE(sys::SetModifiedTime(Path("a.c"), WallTime(Duration(since - 1))));
   EXPECT_TRUE(Compare(before, List(), since).hidden_from_make);
   EXPECT_FALSE(Compare(before, before, since).Any());
+}
+
+// Drivers of one's own that are linked into a tree.
+TEST_F(ListingTest, WhatLinksLeadToOutOfTheTreeIsOfIt) {
+  const auto out = *sys::TempDir::Create("/tmp", "kiln-out");
+  const auto write = [&](const std::string& name, const std::string& text) {
+    ASSERT_TRUE(sys::WriteFileAtomic(out.path() + "/" + name, text));
+  };
+  write("one.c", "one");
+  write("other.c", "other");
+  std::filesystem::create_symlink(out.path() + "/one.c", Path("one.c"));
+  std::filesystem::create_symlink(out.path(), Path("mine"));
+  std::filesystem::create_symlink(out.path(), out.path() + "/again");
+  std::filesystem::create_symlink("nowhere", Path("broken"));
+  const Listing first = List();
+  std::string names;
+  for (const auto& file : first.files) names += file.path + " ";
+  EXPECT_EQ(names, "broken one.c mine/again mine/one.c mine/other.c ");
+  write("other.c", "changed");
+  const Listing second = List(&first);
+  EXPECT_NE(second.hash, first.hash);
+  write("one.c", "changed");
+  EXPECT_NE(List(&second).hash, second.hash);
 }
 
 // Something else for a moment, with the times of before.

@@ -117,7 +117,10 @@ Result<> CheckPath(std::string_view what, const std::string& path) {
   return MakeError(ErrorCode::kInvalidArgument,
                    "{} {} has a blank, a colon or a $ in its path, and make can't work with that", what,
                    Printable(path))
-      .Hint("move it, or reach it through a symbolic link without them (for the build folder: -O DIR)");
+      .Hint(
+          "rename the folder (for the build folder: -O DIR); a symbolic link does not help, as make sees "
+          "where "
+          "it leads");
 }
 
 std::vector<std::string> BuildVariables(const config::Environment& environment) {

@@ -134,4 +134,21 @@ size_t GuessSteps(std::string_view config) {
   return 300 + enabled * 5 / 4;
 }
 
+std::string NamesOutsideInputs(const kconfig::DotConfig& config) {
+  const auto text = [&](std::string_view symbol) {
+    std::string_view value = config.Value(symbol).value_or("");
+    if (ConsumePrefix(value, "\"")) ConsumeSuffix(value, "\"");
+    return value;
+  };
+  for (const std::string_view symbol :
+       {"INITRAMFS_SOURCE", "SYSTEM_TRUSTED_KEYS", "SYSTEM_REVOCATION_KEYS", "SYSTEM_BLACKLIST_HASH_LIST",
+        "MODULE_SIG_KEY", "BOOT_CONFIG_EMBED_FILE", "CFG80211_EXTRA_REGDB_KEYDIR"}) {
+    for (const auto word : SplitBlank(text(symbol)))
+      if (word.starts_with('/')) return std::string(symbol);
+  }
+  // Below its folder, /lib/firmware as a rule.
+  const bool is_outside = text("EXTRA_FIRMWARE_DIR").starts_with('/');
+  return !text("EXTRA_FIRMWARE").empty() && is_outside ? "EXTRA_FIRMWARE" : "";
+}
+
 }  // namespace kiln::build

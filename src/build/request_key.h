@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "build/builder.h"
 #include "build/listing.h"
+#include "kconfig/fragment.h"
 #include "kconfig/profile.h"
 
 namespace kiln::build {
@@ -45,5 +46,9 @@ std::string BuildKey(const std::string& tree_hash, const std::string& config, co
 
 /// How many steps a build of this configuration has, roughly: for the first time that it is built.
 size_t GuessSteps(std::string_view config);
+
+/// Pure. The symbol of a configuration that has make read files which no state of a tree knows of (a
+/// firmware, the files of an initramfs, keys); empty when there is none.
+std::string NamesOutsideInputs(const kconfig::DotConfig& config);
 
 }  // namespace kiln::build

@@ -94,6 +94,18 @@ TEST(RequestKeyTest, ChangesWithEverythingThatABuildIsMadeOf) {
   EXPECT_FALSE(others.contains(first));
 }
 
+TEST(NamesOutsideInputsTest, NamesTheSymbol) {
+  const auto named = [](const std::string& config) {
+    return NamesOutsideInputs(*kconfig::DotConfig::Parse("CONFIG_X=y\n" + config));
+  };
+  EXPECT_EQ(named("CONFIG_INITRAMFS_SOURCE=\"\"\nCONFIG_MODULE_SIG_KEY=\"certs/signing_key.pem\"\n"), "");
+  EXPECT_EQ(named("CONFIG_INITRAMFS_SOURCE=\"usr/list /srv/root\"\n"), "INITRAMFS_SOURCE");
+  EXPECT_EQ(named("CONFIG_EXTRA_FIRMWARE=\"\"\nCONFIG_EXTRA_FIRMWARE_DIR=\"/lib/firmware\"\n"), "");
+  EXPECT_EQ(named("CONFIG_EXTRA_FIRMWARE=\"x.bin\"\nCONFIG_EXTRA_FIRMWARE_DIR=\"/lib/firmware\"\n"),
+            "EXTRA_FIRMWARE");
+  EXPECT_EQ(named("CONFIG_EXTRA_FIRMWARE=\"x.bin\"\nCONFIG_EXTRA_FIRMWARE_DIR=\"firmware\"\n"), "");
+}
+
 TEST(ConfigureKeyTest, AsksOnlyWhatDecidesTheConfiguration) {
   Listing listing;
   listing.files = {{.path = "fs/Kconfig"}, {.path = "fs/inode.c"}, {.path = "scripts/cc-version.sh"}};

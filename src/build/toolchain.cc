@@ -188,6 +188,15 @@ std::string NmOf(std::string_view cc) {
   return fmt::format("{}-nm{}", cc.substr(0, gcc + 3), version);
 }
 
+std::string ProgramOf(std::string_view words) {
+  std::string program;
+  for (const auto word : SplitBlank(words)) {
+    if (word.starts_with('-')) break;
+    program = word;
+  }
+  return program;
+}
+
 Result<Toolchain> IdentifyToolchain(const ToolNames& names, sys::Spawner& spawner, const Wrap& wrap,
                                     const std::vector<std::string>& environment, std::string_view image,
                                     store::Cache* cache) {
@@ -202,11 +211,11 @@ Result<Toolchain> IdentifyToolchain(const ToolNames& names, sys::Spawner& spawne
   std::vector<std::string> programs;
   const auto inner = questions.Ask(names.cc, "-print-prog-name=cc1");
   const std::string cc1 = inner ? std::string(Trim(*inner)) : "";
-  programs.push_back(cc1.starts_with('/') ? cc1 : std::string(SplitBlank(names.cc).back()));
+  programs.push_back(cc1.starts_with('/') ? cc1 : ProgramOf(names.cc));
   for (const auto& program : {names.linker, names.assembler}) {
     if (program.empty()) continue;
     if (const auto text = questions.Ask(program, "--version")) hasher.Add("tool", *text);
-    programs.emplace_back(SplitBlank(program).back());
+    programs.push_back(ProgramOf(program));
   }
   if (const auto hash = questions.HashOf(programs, cache))
     hasher.Add("programs", *hash);

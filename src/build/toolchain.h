@@ -68,6 +68,9 @@ std::string NmOf(std::string_view cc);
 /// Puts a command where the toolchain is: as it is, or into a container.
 using Wrap = std::function<sys::Command(const sys::Command&)>;
 
+/// Pure. What a variable like CC has run: "gcc" of "ccache gcc -m32".
+std::string ProgramOf(std::string_view words);
+
 /// Asks the compiler, linker and assembler who they are, and reads their programs: the same toolchain is the
 /// same wherever it stands. `image` is the container in which `wrap` asks; empty: this host. What this host's
 /// programs came to is remembered in `cache` (kind "toolchain"), when there is one. A compiler that is not

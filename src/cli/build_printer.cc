@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "cli/json_text.h"
+#include "sys/files.h"
 
 namespace kiln::cli {
 namespace {
@@ -51,9 +52,8 @@ std::string WarningsText(const build::Outcome& outcome, const Terminal& terminal
   std::string out = terminal.PaintError(Style::kWarn, Count(outcome.warning_count, "warning")) + "\n";
   for (size_t i = 0; i < std::min(kShownWarnings, outcome.warnings.size()); ++i)
     out += "  " + WarningLine(outcome.warnings[i]) + "\n";
-  if (outcome.warnings.size() > kShownWarnings)
-    out +=
-        fmt::format("  and {} more: {}\n", outcome.warnings.size() - kShownWarnings, Printable(outcome.log));
+  if (outcome.warning_count > kShownWarnings)
+    out += fmt::format("  and {} more: {}\n", outcome.warning_count - kShownWarnings, Printable(outcome.log));
   return out;
 }
 
@@ -69,8 +69,9 @@ std::string UnmetText(const build::Outcome& outcome, const Terminal& terminal) {
                        Printable(one.got), one.reason.empty() ? "" : ": " + Printable(one.reason));
   }
   if (unmet.size() > kShownUnmet)
-    out += fmt::format("  and {} more: kiln build show {}\n", unmet.size() - kShownUnmet,
-                       outcome.info.key.substr(0, kShownKey));
+    out += fmt::format(
+        "  and {} more{}\n", unmet.size() - kShownUnmet,
+        outcome.info.key.empty() ? "" : ": kiln build show " + outcome.info.key.substr(0, kShownKey));
   return out;
 }
 
@@ -203,7 +204,7 @@ std::string BuildJson(const build::Outcome& outcome, Duration took) {
                 {"folder", outcome.folder},
                 {"release", info.release},
                 {"image", outcome.folder + "/" + info.image},
-                {"bytes", info.bytes}});
+                {"bytes", info.bytes != 0 ? info.bytes : sys::TreeBytes(outcome.folder)}});
   }
   return JsonText(out);
 }

@@ -83,6 +83,19 @@ TEST(Parser, MistakesSayWhatWasExpected) {
   EXPECT_TRUE(Parse(*FindCommand("runs show"), {"--help"}).has_value());
 }
 
+TEST(Parser, AWordForMakeIsNotNearlyOneOfOurs) {
+  const auto words = [](const std::vector<std::string>& arguments) {
+    const auto parsed = Parse(*FindCommand("build"), arguments);
+    return parsed ? "fine" : parsed.error().TextWithHint();
+  };
+  EXPECT_THAT(words({"shwo", "last"}), HasSubstr("did you mean `kiln build show`?"));
+  EXPECT_THAT(words({"ls"}), HasSubstr("`kiln build list`"));
+  EXPECT_THAT(words({"-j2", "ls"}), HasSubstr("kiln build -- ls"));
+  EXPECT_EQ(words({"--", "shwo"}), "fine");
+  for (const std::string target : {"kernel/", "bzImage", "fs/ext4/inode.o", "W=1", "modules", "all"})
+    EXPECT_EQ(words({target}), "fine");
+}
+
 TEST(Parser, AWordOfAGroupThatIsNotThereHasANeighbour) {
   const auto words = [](const std::vector<std::string>& arguments) {
     return FindIn(arguments).error().TextWithHint();

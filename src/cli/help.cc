@@ -123,8 +123,20 @@ std::string CommandHelp(const CommandSpec& command, const Terminal& terminal) {
   return out;
 }
 
+std::string GroupHelp(std::string_view group, const Terminal& terminal) {
+  std::string lines;
+  for (const CommandSpec& command : Commands()) {
+    if (!command.hidden && command.name.starts_with(std::string(group) + " "))
+      lines += Line(command.name, command.summary, terminal, 18);
+  }
+  if (lines.empty()) return "";
+  return fmt::format("{}\n{}\nkiln {} WORD --help explains one, with examples.\n",
+                     terminal.Paint(Style::kBold, "Commands:"), lines, group);
+}
+
 Result<std::string> HelpFor(std::string_view word, const Terminal& terminal) {
   if (const auto* command = FindCommand(word)) return CommandHelp(*command, terminal);
+  if (std::string group = GroupHelp(word, terminal); !group.empty()) return group;
   std::vector<std::string> names;
   for (const CommandSpec& command : Commands()) {
     if (!command.hidden) names.emplace_back(command.name);

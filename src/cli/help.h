@@ -26,6 +26,8 @@ std::string Overview(const Terminal& terminal);
 /// `kiln run --help`.
 std::string CommandHelp(const CommandSpec& command, const Terminal& terminal);
 /// The page of a command or topic; an unknown word is an error that names the nearest.
+/// What `kiln GROUP --help` says; empty when no command begins with that word.
+std::string GroupHelp(std::string_view group, const Terminal& terminal);
 Result<std::string> HelpFor(std::string_view word, const Terminal& terminal);
 
 /// The manual page kiln(1), in man(7) macros.

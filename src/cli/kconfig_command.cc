@@ -204,6 +204,14 @@ Result<int> KconfigSetCommand(Context& context, const Parsed& parsed) {
     asked.push_back(KILN_TRY(kconfig::ParseAssignment(operand)));
   if (asked.empty())
     return Error(ErrorCode::kInvalidArgument, "nothing to set").Hint("for example kiln kconfig set KASAN=y");
+  if (scene.is_kept && !parsed.Has("--dry-run"))
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "the configuration here is that of a build that is kept, {}, and stays as it is",
+                     Printable(scene.config_path))
+        .Hint(fmt::format("`kiln build -s {0}` builds with it; or change a copy: cp {1} my.config, then kiln "
+                          "kconfig set -C my.config {0}",
+                          Printable(ShellQuote(parsed.operands[0])),
+                          Printable(ShellQuote(scene.config_path))));
   const kconfig::Model model = KILN_TRY(scene.ReadModel());
   WarnOf(context, model);
   sys::SystemSpawner spawner;

@@ -80,6 +80,8 @@ Result<KconfigScene> FindKconfigScene(Context& context, const Parsed& parsed, Wa
     scene.config_path = KILN_TRY(FindConfig(context, scene));
   else
     scene.config_path = sys::AbsolutePath(scene.config_path, context.current);
+  scene.is_kept =
+      scene.config_path.starts_with(fmt::format("{}/{}/", context.paths.cache, kernel::kBuildKind));
   if (!scene.config_path.empty()) {
     KILN_TRY(ReadConfig(scene));
   } else if (want == WantConfig::kYes) {

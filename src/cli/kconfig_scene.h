@@ -19,6 +19,7 @@ struct KconfigScene {
   kconfig::ConfigTarget
       target;               ///< For trying out configurations: a folder of kiln's cache, or the tree itself.
   std::string config_path;  ///< Empty: there is none.
+  bool is_kept = false;     ///< It is that of a build in the cache, which stays as it is.
   std::string config_text;
   kconfig::DotConfig config;
 

@@ -156,7 +156,12 @@ int Main(const Call& call) {
     return terminal.Print(fmt::format("kiln {}\n", kVersion)) ? 0 : 1;
 
   const auto found = FindIn(arguments);
-  if (!found) return Report(terminal, found.error());
+  if (!found && arguments.size() > 1 && (arguments[1] == "--help" || arguments[1] == "-h"))
+    if (const std::string group = GroupHelp(arguments[0], terminal); !group.empty())
+      return terminal.Print(group) ? 0 : 1;
+  if (!found)
+    return Report(terminal, found.error(), nullptr,
+                  std::ranges::find(arguments, "--json") != arguments.end());
   const std::vector<std::string> words(arguments.begin() + static_cast<long>(found->words), arguments.end());
   const auto parsed = Parse(*found->command, words);
   if (!parsed)

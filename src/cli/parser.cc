@@ -71,6 +71,21 @@ Result<> CheckOperands(const CommandSpec& command, const std::vector<std::string
   return usage(fmt::format("'{}' is one word more than kiln {} takes", Printable(extra), command.name));
 }
 
+// A first word that is nearly one of this command's own. What is meant for others stands after "--".
+Result<> CheckWord(const CommandSpec& command, const std::string& word) {
+  const std::vector<std::string> words = WordsAfter(command.name);
+  auto nearest = Nearest(word, words);
+  for (const auto& [other, ours] :
+       {std::pair("ls", "list"), std::pair("remove", "rm"), std::pair("delete", "rm")})
+    if (word == other && std::ranges::find(words, ours) != words.end()) nearest = ours;
+  if (!nearest) return {};
+  return MakeError(ErrorCode::kInvalidArgument, "there is no command 'kiln {} {}'", command.name,
+                   Printable(word))
+      .Hint(
+          fmt::format("did you mean `kiln {0} {1}`? What make is to be told stands after --: kiln {0} -- {2}",
+                      command.name, *nearest, Printable(ShellQuote(word))));
+}
+
 }  // namespace
 
 bool Parsed::Has(std::string_view name) const { return !All(name).empty(); }
@@ -165,6 +180,8 @@ Result<Parsed> Parse(const CommandSpec& command, const std::vector<std::string>&
     rest.erase(rest.begin());
   } else if (!rest.empty() && rest[0].size() > 1 && rest[0][0] == '-') {
     return UnknownOption(command, rest[0]);
+  } else if (!rest.empty() && command.operands == Operands::kCommand) {
+    KILN_TRY(CheckWord(command, rest[0]));
   }
   parsed.operands = std::move(rest);
   if (!parsed.Has("--help")) KILN_TRY(CheckOperands(command, parsed.operands));

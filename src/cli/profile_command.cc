@@ -17,9 +17,9 @@ using kconfig::Profile;
 using nlohmann::json;
 
 Result<std::vector<Profile>> AllProfiles(const Context& context) {
-  const auto layered = KILN_TRY(
-      config::Read({.current = context.current, .environment = context.environment, .user = context.user}));
-  std::vector<Profile> all = layered.settings.build_profiles;
+  const auto settings = KILN_TRY(
+      config::Load({.current = context.current, .environment = context.environment, .user = context.user}));
+  std::vector<Profile> all = settings.build_profiles;
   for (Profile& built_in : kconfig::BuiltInProfiles())
     if (std::ranges::find(all, built_in.name, &Profile::name) == all.end())
       all.push_back(std::move(built_in));
