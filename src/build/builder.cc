@@ -130,7 +130,8 @@ class Builder {
     auto info = text ? ParseInfo(*text) : Result<BuildInfo>(Error(ErrorCode::kCorrupt, "no record"));
     if (!info) return false;
     const auto image = sys::Identify(entry.PathOf(info->image));
-    if (!image || image->size == 0) return false;  // Damaged: it is built again.
+    // Damaged: it is built again.
+    if (!image || image->size == 0 || !sys::IsDirectory(entry.PathOf("headers"))) return false;
     const auto built_from = sys::ReadLink(entry.PathOf("source"));
     if (commit_.empty() && built_from && *built_from != source_ &&
         sys::Exists(entry.PathOf("compile_commands.json")))
@@ -143,7 +144,9 @@ class Builder {
     outcome_.info.key = key;
     outcome_.folder = entry.path();
     outcome_.entry = std::make_shared<const store::CacheEntry>(std::move(entry));
-    KILN_TRY(kernel::RememberNewest(world_.cache, tree_.path, request_.arch, key));
+    // It is there all the same, on a full disk for example.
+    if (auto noted = kernel::RememberNewest(world_.cache, tree_.path, request_.arch, key); !noted)
+      outcome_.notes.push_back("kiln run does not know that this is the newest: " + noted.error().Text());
     return true;
   }
 
@@ -208,6 +211,7 @@ class Builder {
         return KeepIt();
       }
       world_.observer.OnNote("the tree changed while it was built; building what changed");
+      maker_->Recache();
       KILN_TRY(MakeRequestKey());
     }
     return MakeError(ErrorCode::kBusy, "{} changes all the time; nothing was kept", Printable(source_))

@@ -302,6 +302,7 @@ bool Matters(std::string_view path) {
   if (name == ".scmversion") return true;  // scripts/setlocalversion reads it.
   if (name.starts_with('.') || name == "__pycache__") return false;
   if (is_folder) return path != "tools/testing";
+  if (path == "kiln.toml") return false;  // What it says of a build is in the build's own key.
   if (name.ends_with('~') || name.ends_with(".orig") || name.ends_with(".rej") || name.ends_with(".pyc") ||
       name.starts_with('#') || name.starts_with("cscope."))
     return false;
@@ -405,8 +406,9 @@ Result<Listing> ListTreeAgain(const std::string& tree, const std::string& kept, 
   }
   Listing fresh = KILN_TRY(ListTree(tree, &before, now));
   if (fresh.read > 0 || fresh.files.size() != before.files.size()) {
-    KILN_TRY(sys::MakeDirectories(std::string(sys::DirName(kept)), 0700));
-    KILN_TRY(sys::WriteFileAtomic(kept, SerializeListing(fresh)));
+    // Without it the next look takes longer.
+    if (sys::MakeDirectories(std::string(sys::DirName(kept)), 0700))
+      (void)sys::WriteFileAtomic(kept, SerializeListing(fresh));
   }
   return fresh;
 }
@@ -423,6 +425,7 @@ ListingChange Compare(const Listing& before, const Listing& after, int64_t since
   for (const auto& file : after.files) {
     const auto found = old.find(file.path);
     const bool is_new = found == old.end();
+    bool only_mode = false;
     if (!is_new) {
       const ListedFile& was = *found->second;
       old.erase(found);
@@ -432,12 +435,14 @@ ListingChange Compare(const Listing& before, const Listing& after, int64_t since
       ++(is_same ? change.touched : change.changed);
       if (is_same) continue;
       name('M', file.path);
+      only_mode = was.content == file.content && ((was.mode ^ file.mode) & S_IFMT) == 0;
     } else {
       ++change.added;
       change.paths.push_back(file.path);
       name('A', file.path);
     }
-    if (file.mtime_ns <= since_ns) change.hidden_from_make = change.hidden_from_make || !is_new;
+    // What is made of a file has nothing of its mode.
+    if (!is_new && !only_mode && file.mtime_ns <= since_ns) change.hidden_from_make = true;
   }
   change.removed = old.size();
   for (const auto& [path, file] : old) {

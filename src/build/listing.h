@@ -41,10 +41,10 @@ struct Listing {
 };
 
 /// Another number whenever Matters() or the making of the hash changes: for who keeps hashes.
-inline constexpr uint64_t kListingRules = 1;
+inline constexpr uint64_t kListingRules = 2;
 
 /// Whether a file can matter to what is built. Hidden files, editors' backups, tags and the like do not, nor
-/// do Documentation (but for its Kconfig and Makefile) and tools/testing.
+/// do kiln.toml, Documentation (but for its Kconfig and Makefile) and tools/testing.
 bool Matters(std::string_view path);
 
 /// The same, for a path whose folders nobody has asked about.

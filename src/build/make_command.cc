@@ -112,6 +112,36 @@ Result<> CheckOptions(const std::vector<std::string>& options) {
   return {};
 }
 
+Result<> CheckTargets(const std::vector<std::string>& targets, const std::vector<std::string>& variables) {
+  constexpr std::string_view kInteractive[] = {"config",  "menuconfig", "nconfig",        "xconfig",
+                                               "gconfig", "oldconfig",  "localmodconfig", "localyesconfig"};
+  constexpr std::pair<std::string_view, std::string_view> kInstall[] = {
+      {"modules_install", "INSTALL_MOD_PATH"},
+      {"vdso_install", "INSTALL_MOD_PATH"},
+      {"install", "INSTALL_PATH"},
+      {"zinstall", "INSTALL_PATH"},
+      {"dtbs_install", "INSTALL_DTBS_PATH"}};
+  for (const std::string& target : targets) {
+    if (std::ranges::find(kInteractive, target) != std::end(kInteractive))
+      return MakeError(ErrorCode::kInvalidArgument, "make's {} asks questions, and kiln has its terminal",
+                       target)
+          .Hint(
+              "`kiln kconfig set X=y` sets symbols; or run it in a folder of your own, and build with the "
+              ".config it writes: make O=DIR " +
+              target + ", then kiln build -C DIR/.config");
+    for (const auto& [install, place] : kInstall) {
+      if (target != install || IsGiven(variables, place)) continue;
+      return MakeError(ErrorCode::kInvalidArgument, "make's {} would write into this machine's own system",
+                       target)
+          .Hint(
+              fmt::format("name another place after --: {} {}=DIR. What kiln keeps of a build has its image "
+                          "and modules: kiln build show last --path",
+                          target, place));
+    }
+  }
+  return {};
+}
+
 Result<> CheckPath(std::string_view what, const std::string& path) {
   if (path.find_first_of(" \t\n:$") == std::string::npos) return {};
   return MakeError(ErrorCode::kInvalidArgument,
@@ -156,6 +186,7 @@ std::vector<std::string> MakeEnvironment(const MakeSetup& setup, const config::E
   // The compiler itself says what it read, so that ccache does not run the preprocessor first.
   const auto set = [&](std::string_view name) { return config::FindNonEmpty(environment, name).has_value(); };
   if (setup.ccache && !set("CCACHE_DEPEND") && !set("CCACHE_NODEPEND")) lines.emplace_back("CCACHE_DEPEND=1");
+  if (setup.ccache && setup.recache && !set("CCACHE_RECACHE")) lines.emplace_back("CCACHE_RECACHE=1");
   // It calls the compiler as kiln does, for what it has not kept.
   if (setup.ccache && !setup.quick_cc.empty() && !set("CCACHE_PREFIX"))
     lines.push_back(fmt::format("CCACHE_PREFIX={}/{}", setup.quick_cc, kQuickCc));

@@ -25,6 +25,7 @@ struct MakeSetup {
   std::string quick_cc{};                ///< The folder that kQuickCc lies in; empty: the compiler alone.
   KbuildRules rules{};                   ///< Of the tree, in a quicker form.
   bool ccache = false;                   ///< Put it before the compilers.
+  bool recache = false;                  ///< What ccache has is not trusted: it is to learn anew.
   unsigned jobs = 1;                     ///< When no jobserver says so.
   std::optional<Jobserver> jobserver{};
 };
@@ -62,6 +63,11 @@ Result<> CheckWords(const std::vector<std::string>& variables, std::string_view 
 /// -s, -l4, --trace …); kInvalidArgument for those after which what lies in the folder is no build (-n, -t,
 /// -i, -q), is one of something else (-W, -o, -C, -f, -I, --eval), and for unknown ones.
 Result<> CheckOptions(const std::vector<std::string>& options);
+
+/// Pure. Nothing when make may be told to make these; kInvalidArgument for those that ask questions on a
+/// terminal (menuconfig …), and for those that would write into this machine's system where `variables` name
+/// no other place (modules_install without INSTALL_MOD_PATH …).
+Result<> CheckTargets(const std::vector<std::string>& targets, const std::vector<std::string>& variables);
 
 /// Nothing when Kbuild can work with the path: it refuses blanks and colons, and make reads "$" as its own.
 Result<> CheckPath(std::string_view what, const std::string& path);

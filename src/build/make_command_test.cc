@@ -78,6 +78,18 @@ TEST(MakeCommandTest, OptionsThatMakeNoBuildAreRefused) {
   }
 }
 
+TEST(MakeCommandTest, TargetsThatAskOrInstallHereAreRefused) {
+  EXPECT_TRUE(CheckTargets({"bzImage", "fs/ext4/", "allmodconfig", "headers_install", "kernelrelease"}, {}));
+  EXPECT_TRUE(CheckTargets({"modules_install"}, {"INSTALL_MOD_PATH=/tmp/x"}));
+  EXPECT_FALSE(CheckTargets({"install"}, {"INSTALL_MOD_PATH=/tmp/x"}));
+  const auto install = CheckTargets({"bzImage", "modules_install"}, {"W=1"});
+  ASSERT_FALSE(install);
+  EXPECT_NE(install.error().hint().find("modules_install INSTALL_MOD_PATH=DIR"), std::string::npos);
+  const auto menu = CheckTargets({"menuconfig"}, {});
+  ASSERT_FALSE(menu);
+  EXPECT_NE(menu.error().hint().find("kiln build -C DIR/.config"), std::string::npos);
+}
+
 TEST(MakeCommandTest, TheBareCommandIsTheCompilers) {
   EXPECT_EQ(BareCommand("kiln-cc ccache gcc -c a.c"), "gcc -c a.c");
   EXPECT_EQ(BareCommand("kiln-cc gcc -c a.c"), "gcc -c a.c");
@@ -128,6 +140,9 @@ TEST(MakeCommandTest, CcacheGoesBeforeTheCompilerThatWasGiven) {
 TEST(MakeCommandTest, CcacheDoesWithoutThePreprocessorUnlessToldOtherwise) {
   MakeSetup setup{.source = "/s", .folder = "/o", .arch = "x86_64", .cc = "gcc", .ccache = true};
   EXPECT_TRUE(Has(MakeEnvironment(setup, {}), "CCACHE_DEPEND=1"));
+  EXPECT_FALSE(Has(MakeEnvironment(setup, {}), "CCACHE_RECACHE=1"));
+  setup.recache = true;
+  EXPECT_TRUE(Has(MakeEnvironment(setup, {}), "CCACHE_RECACHE=1"));
   EXPECT_FALSE(Has(MakeEnvironment(setup, {}), "CCACHE_PREFIX=/o/.kiln/bin/kiln-cc"));
   setup.quick_cc = "/o/.kiln/bin";
   EXPECT_TRUE(Has(MakeEnvironment(setup, {}), "CCACHE_PREFIX=/o/.kiln/bin/kiln-cc"));

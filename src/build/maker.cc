@@ -15,6 +15,7 @@ namespace kiln::build {
 Result<Maker> Maker::Create(const Request& request, const World& world, const kconfig::ProfilePlan& plan,
                             const MakeWords& words, store::Cache& cache) {
   KILN_TRY(CheckOptions(words.options));
+  KILN_TRY(CheckTargets(words.targets, words.variables));
   KILN_TRY(CheckWords(plan.make, request.arch));
   KILN_TRY(CheckWords(words.variables, request.arch));
   Maker maker(request, world);

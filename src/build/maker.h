@@ -30,6 +30,10 @@ class Maker {
   const std::vector<std::string>& deciding_variables() const { return deciding_; }
   const Advice& advice() const { return advice_; }
 
+  /// From now on ccache gives nothing that it has, and learns anew: it may have compiled a file that was
+  /// something else when it looked at it.
+  void Recache() { setup_.recache = true; }
+
   /// Where make is to work, before the first Make().
   void SetPlaces(const std::string& source, const BuildFolder& folder);
   /// One make, to its end. What it says is appended to the folder's log.

@@ -202,6 +202,14 @@ Result<int> KconfigSetCommand(Context& context, const Parsed& parsed) {
   std::vector<Assignment> asked;
   for (const std::string& operand : parsed.operands)
     asked.push_back(KILN_TRY(kconfig::ParseAssignment(operand)));
+  for (size_t i = 0; i < asked.size(); ++i) {
+    const auto other = std::ranges::find(asked.begin(), asked.begin() + static_cast<long>(i), asked[i].symbol,
+                                         &Assignment::symbol);
+    if (other != asked.begin() + static_cast<long>(i) && other->value != asked[i].value)
+      return MakeError(ErrorCode::kInvalidArgument, "{} is to be {} and {}", Printable(asked[i].symbol),
+                       Printable(other->value), Printable(asked[i].value))
+          .Hint("give it once");
+  }
   if (asked.empty())
     return Error(ErrorCode::kInvalidArgument, "nothing to set").Hint("for example kiln kconfig set KASAN=y");
   if (scene.is_kept && !parsed.Has("--dry-run"))
@@ -222,7 +230,12 @@ Result<int> KconfigSetCommand(Context& context, const Parsed& parsed) {
   progress.Clear();
   if (!result) return std::move(result).error();
   const bool write = result->holds && !parsed.Has("--dry-run");
-  if (write) KILN_TRY(sys::WriteFileAtomic(scene.config_path, result->text), "writing the configuration");
+  if (write) {
+    // As Kconfig does it.
+    KILN_TRY(sys::WriteFileAtomic(scene.config_path + ".old", scene.config_text),
+             "keeping the configuration");
+    KILN_TRY(sys::WriteFileAtomic(scene.config_path, result->text), "writing the configuration");
+  }
   if (parsed.Has("--json")) {
     KILN_TRY(context.terminal.Print(JsonText(SetJson(*result, scene.config_path, write))));
     return result->holds ? 0 : 1;
@@ -233,7 +246,7 @@ Result<int> KconfigSetCommand(Context& context, const Parsed& parsed) {
   } else {
     if (!result->added.empty()) out += fmt::format("Also needed, and set: {}\n", WordsOf(result->added));
     out += result->changes.empty() ? "Nothing changes.\n" : "Changes:\n" + ChangesText(result->changes);
-    out += write ? fmt::format("Written to {}\n", Printable(scene.config_path))
+    out += write ? fmt::format("Written to {0}; what it was is in {0}.old\n", Printable(scene.config_path))
                  : fmt::format("{} stays as it was (--dry-run).\n", Printable(scene.config_path));
   }
   KILN_TRY(context.terminal.Print(out));

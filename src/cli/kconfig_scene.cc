@@ -28,7 +28,7 @@ Result<std::string> FindConfig(const Context& context, const KconfigScene& scene
   return std::string();
 }
 
-Result<> ReadConfig(KconfigScene& scene) {
+Result<> ReadConfig(KconfigScene& scene, Log& log) {
   scene.config_text =
       KILN_TRY(sys::ReadFile(scene.config_path, kconfig::kMaxConfigBytes), "reading the configuration");
   auto config = kconfig::DotConfig::Parse(scene.config_text);
@@ -37,6 +37,12 @@ Result<> ReadConfig(KconfigScene& scene) {
                      config.error().Text())
         .Hint("name another with --config FILE");
   scene.config = *std::move(config);
+  const auto lines = kconfig::ParseFragment(scene.config_text, scene.config_path);
+  if (!lines || lines->mistakes.empty()) return {};
+  const kconfig::FragmentMistake& first = lines->mistakes.front();
+  log.Warning(
+      "{}:{}: {}{}", Printable(scene.config_path), first.line, Printable(first.message),
+      lines->mistakes.size() == 1 ? "" : fmt::format(", and {} more such lines", lines->mistakes.size() - 1));
   return {};
 }
 
@@ -83,7 +89,7 @@ Result<KconfigScene> FindKconfigScene(Context& context, const Parsed& parsed, Wa
   scene.is_kept =
       scene.config_path.starts_with(fmt::format("{}/{}/", context.paths.cache, kernel::kBuildKind));
   if (!scene.config_path.empty()) {
-    KILN_TRY(ReadConfig(scene));
+    KILN_TRY(ReadConfig(scene, context.log));
   } else if (want == WantConfig::kYes) {
     return MakeError(ErrorCode::kNotFound, "{} has no configuration yet: there is no .config", scene.source)
         .Hint("make one with `kiln build` or `make defconfig`, or name one with --config FILE");
