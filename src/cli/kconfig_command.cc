@@ -112,6 +112,15 @@ json SetJson(const kconfig::SetResult& result, const std::string& path, bool wri
           {"written", written}};
 }
 
+// Of the same tree and configuration; what a kept build was configured with is not changed.
+std::string CommandThatSets(const Parsed& parsed, const KconfigScene& scene) {
+  std::string command = scene.is_kept ? "kiln build" : "kiln kconfig set";
+  for (const char* name : {"--tree", "--config", "--arch"}) {
+    if (parsed.Has(name)) command += fmt::format(" {} {}", name, Printable(ShellQuote(parsed.Last(name))));
+  }
+  return scene.is_kept ? command + " --set" : command;
+}
+
 }  // namespace
 
 Result<int> KconfigWhyCommand(Context& context, const Parsed& parsed) {
@@ -152,7 +161,7 @@ Result<int> KconfigWhyCommand(Context& context, const Parsed& parsed) {
     out += fmt::format("Why not {}: {}\n", asked.value == "n" ? "off" : Printable(asked.value),
                        Printable(why.text));
   if (!why.fixes.empty())
-    out += fmt::format("To have it: kiln kconfig set {}\n",
+    out += fmt::format("To have it: {} {}\n", CommandThatSets(parsed, scene),
                        WordsOf({{.symbol = asked.symbol, .value = asked.value}}));
   if (kconfig::NeedsMore(why)) out += fmt::format("  which sets {}\n", WordsOf(why.fixes));
   if (const auto selectors = ActiveSelectors(model, evaluator, id); !selectors.empty())
