@@ -43,9 +43,9 @@ class LogFile {
 Result<MakeRun> RunMake(const sys::Command& command, const std::string& log, size_t expected, sys::Loop& loop,
                         sys::Spawner& spawner, Observer& observer) {
   MakeRun run;
-  bool stopping = false;
+  int stops = 0;
   const auto signals = KILN_TRY(sys::StopSignals::Create(loop));
-  signals->Listen([&](int) { stopping = true; });
+  signals->Listen([&](int) { ++stops; });
   LogFile file(log, observer);
   file.Write(fmt::format("$ {}\n", ShellJoin(command.argv)));
 
@@ -72,16 +72,18 @@ Result<MakeRun> RunMake(const sys::Command& command, const std::string& log, siz
                                     .drained = {}}));
   bool ended = false;
   auto watch = KILN_TRY(loop.Watch(child.pidfd(), EPOLLIN, [&](uint32_t) { ended = true; }));
-  (void)KILN_TRY(loop.RunUntil([&] { return ended || stopping; }));
+  (void)KILN_TRY(loop.RunUntil([&] { return ended || stops > 0; }));
   if (!ended) {
     child.Signal(SIGTERM);
-    if (!KILN_TRY(loop.RunUntil([&] { return ended; }, loop.clock().Now() + kGrace))) child.Signal(SIGKILL);
+    // Who asks twice does not want to wait for a compiler that does not listen.
+    (void)KILN_TRY(loop.RunUntil([&] { return ended || stops > 1; }, loop.clock().Now() + kGrace));
+    if (!ended) child.Signal(SIGKILL);
     (void)KILN_TRY(loop.RunUntil([&] { return ended; }));
   }
   watch.Reset();
   (void)KILN_TRY(loop.RunUntil([&] { return closed; }, loop.clock().Now() + kLastWords));
   run.output.End();
-  run.interrupted = stopping;
+  run.interrupted = stops > 0;
   run.status = child.Poll().value_or(sys::ExitStatus{});
   return run;
 }
