@@ -125,6 +125,20 @@ class Builder {
     return Take(*std::move(entry), *key);
   }
 
+  // Once: as long as it stays the newest of this tree, it has been told.
+  Result<> TellWhereFrom(const store::CacheEntry& entry) {
+    const auto from = sys::ReadLink(entry.PathOf("source"));
+    if (!commit_.empty() || !from || *from == source_ || !sys::Exists(entry.PathOf("compile_commands.json")))
+      return {};
+    const auto newest = KILN_TRY(kernel::FindNewest(cache_, source_, request_.arch));
+    if (newest && newest->path() == entry.path()) return {};
+    outcome_.notes.push_back(fmt::format(
+        "it was built from {}, and its compile_commands.json names the sources there (--force builds "
+        "it here)",
+        Printable(*from)));
+    return {};
+  }
+
   Result<bool> Take(store::CacheEntry entry, const std::string& key) {
     const auto text = sys::ReadFile(entry.PathOf("build.json"), size_t{4} << 20);
     auto info = text ? ParseInfo(*text) : Result<BuildInfo>(Error(ErrorCode::kCorrupt, "no record"));
@@ -132,13 +146,7 @@ class Builder {
     const auto image = sys::Identify(entry.PathOf(info->image));
     // Damaged: it is built again.
     if (!image || image->size == 0 || !sys::IsDirectory(entry.PathOf("headers"))) return false;
-    const auto built_from = sys::ReadLink(entry.PathOf("source"));
-    if (commit_.empty() && built_from && *built_from != source_ &&
-        sys::Exists(entry.PathOf("compile_commands.json")))
-      outcome_.notes.push_back(
-          fmt::format("it was built from {}, and its compile_commands.json names the sources there (--force "
-                      "builds it here)",
-                      Printable(*built_from)));
+    KILN_TRY(TellWhereFrom(entry));
     outcome_.cached = true;
     outcome_.info = *std::move(info);
     outcome_.info.key = key;
