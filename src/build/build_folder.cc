@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include <algorithm>
+#include <unordered_set>
 
 #include "base/strings.h"
 
@@ -47,18 +47,24 @@ Result<> SweepFolder(const std::string& folder, const IsDoubtful& is_doubtful, s
   return {};
 }
 
-// Removes what was made since then of one of these files of the tree, as its record says; of more files than
-// are worth asking about, all that was made.
+// Whether the record names one of the tree's files, which it does below whatever the tree is called.
+bool NamesOneOf(std::string_view record, const std::unordered_set<std::string_view>& paths) {
+  for (const std::string_view word : SplitBlank(record)) {
+    for (size_t slash = word.find('/'); slash != std::string_view::npos; slash = word.find('/', slash + 1))
+      if (paths.contains(word.substr(slash + 1))) return true;
+  }
+  return false;
+}
+
+// Removes what was made since then of one of these files of the tree, as its record says.
 Result<size_t> RemoveMadeOf(const std::string& folder, const std::vector<std::string>& paths, int64_t since) {
-  constexpr size_t kMostPaths = 200;
   constexpr size_t kMostBytes = size_t{4} << 20;
+  const std::unordered_set<std::string_view> changed(paths.begin(), paths.end());
   size_t removed = 0;
   const auto is_doubtful = [&](const MadeFile& file) {
     if (file.target.mtime_ns < since) return false;
     const auto record = sys::ReadFile(file.record_path, kMostBytes);
-    if (paths.size() > kMostPaths || !record) return true;
-    return std::ranges::any_of(
-        paths, [&](const std::string& path) { return record->find("/" + path) != std::string::npos; });
+    return !record || NamesOneOf(*record, changed);
   };
   KILN_TRY(SweepFolder(folder, is_doubtful, 0, removed), "removing what was made while the tree changed");
   return removed;
