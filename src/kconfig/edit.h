@@ -35,6 +35,6 @@ struct MinResult {
 /// `max_runs` bounds the calls of the configurator (each takes a second or two); those that are left when the
 /// fragment is found go into trying to do without its lines.
 Result<MinResult> MinimalFragment(const Model& model, Configurator& configurator, const Base& base,
-                                  const std::string& base_text, const DotConfig& wanted, int max_runs = 24);
+                                  const std::string& base_text, const DotConfig& wanted, int max_runs = 200);
 
 }  // namespace kiln::kconfig
