@@ -130,12 +130,12 @@ class Builder {
     const auto from = sys::ReadLink(entry.PathOf("source"));
     if (!commit_.empty() || !from || *from == source_ || !sys::Exists(entry.PathOf("compile_commands.json")))
       return {};
-    const auto newest = KILN_TRY(kernel::FindNewest(cache_, source_, request_.arch));
+    const auto newest = KILN_TRY(kernel::FindNewest(cache_, tree_.path, request_.arch));
     if (newest && newest->path() == entry.path()) return {};
-    outcome_.notes.push_back(fmt::format(
-        "it was built from {}, and its compile_commands.json names the sources there (--force builds "
-        "it here)",
-        Printable(*from)));
+    outcome_.notes.push_back(
+        fmt::format("it was built from {}, and its compile_commands.json names the sources there (--force "
+                    "builds it here)",
+                    Printable(*from)));
     return {};
   }
 
@@ -231,16 +231,14 @@ class Builder {
     if (!commit_.empty()) return true;  // A worktree of kiln's.
     const Listing before = listing_;
     KILN_TRY(ListFiles());
-    const ListingChange change = Compare(before, listing_, 0);
-    return !change.Any() && change.touched == 0;
+    return Compare(before, listing_, 0).paths.empty();
   }
 
   // True when the configuration turned out to be one that is in the cache.
   Result<bool> ConfigureOnce() {
     world_.observer.OnPhase(Phase::kConfiguring);
     loaded_ = KILN_TRY(Load(source_));
-    for (const auto& note : loaded_.notes)
-      if (std::ranges::find(outcome_.notes, note) == outcome_.notes.end()) outcome_.notes.push_back(note);
+    for (const auto& note : loaded_.notes) NoteOnce(note);
     const std::string key =
         ConfigureKey(listing_, loaded_, maker_->toolchain(), request_.arch, maker_->deciding_variables());
     const bool reuse = folder_->configured() == key && HasConfiguration();
@@ -268,8 +266,8 @@ class Builder {
     named_by_commit_ = parsed.BuiltIn("LOCALVERSION_AUTO");
     reads_outside_ = NamesOutsideInputs(parsed);
     if (!reads_outside_.empty())
-      outcome_.notes.push_back(fmt::format(
-          "CONFIG_{} names files outside of the tree, so make looks at them each time", reads_outside_));
+      NoteOnce(fmt::format("CONFIG_{} names files outside of the tree, so make looks at them each time",
+                           reads_outside_));
     auto entry = MayTake() && reads_outside_.empty() ? KILN_TRY(cache_.Find(kernel::kBuildKind, build_key_))
                                                      : std::nullopt;
     if (!entry || !KILN_TRY(Take(*std::move(entry), build_key_))) {
@@ -279,6 +277,11 @@ class Builder {
     KILN_TRY(folder_->Settle(folder_->complete(), 0));
     KILN_TRY(RememberAnswer(cache_, request_key_, build_key_, named_by_commit_ ? head_ : ""));
     return true;
+  }
+
+  // However often the tree changes while it is built.
+  void NoteOnce(const std::string& note) {
+    if (std::ranges::find(outcome_.notes, note) == outcome_.notes.end()) outcome_.notes.push_back(note);
   }
 
   // What a full disk or a loss of power leaves is made anew.

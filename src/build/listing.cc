@@ -425,24 +425,23 @@ ListingChange Compare(const Listing& before, const Listing& after, int64_t since
   for (const auto& file : after.files) {
     const auto found = old.find(file.path);
     const bool is_new = found == old.end();
-    bool only_mode = false;
+    bool is_other = is_new;  // In what make would make of it, which has nothing of a file's mode.
     if (!is_new) {
       const ListedFile& was = *found->second;
       old.erase(found);
-      const bool is_same = was.content == file.content && ((was.mode ^ file.mode) & (S_IFMT | S_IXUSR)) == 0;
-      if (is_same && SameLook(was, file)) continue;
-      change.paths.push_back(file.path);
-      ++(is_same ? change.touched : change.changed);
-      if (is_same) continue;
+      is_other = was.content != file.content || ((was.mode ^ file.mode) & S_IFMT) != 0;
+      if (!is_other && ((was.mode ^ file.mode) & S_IXUSR) == 0) {
+        if (!SameLook(was, file)) change.paths.push_back(file.path);
+        continue;
+      }
+      ++change.changed;
       name('M', file.path);
-      only_mode = was.content == file.content && ((was.mode ^ file.mode) & S_IFMT) == 0;
     } else {
       ++change.added;
-      change.paths.push_back(file.path);
       name('A', file.path);
     }
-    // What is made of a file has nothing of its mode.
-    if (!is_new && !only_mode && file.mtime_ns <= since_ns) change.hidden_from_make = true;
+    change.paths.push_back(file.path);
+    if (!is_new && is_other && file.mtime_ns <= since_ns) change.hidden_from_make = true;
   }
   change.removed = old.size();
   for (const auto& [path, file] : old) {

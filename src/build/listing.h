@@ -76,9 +76,9 @@ struct ListingChange {
   std::vector<std::string> paths;  ///< All that differ, and all that were touched.
   /// A file that differs and whose times are older than `since`: make would not see it.
   bool hidden_from_make = false;
-  /// Files with the same content that were written to or replaced in between.
-  size_t touched = 0;
   bool Any() const { return changed + added + removed > 0; }
+  /// How many have the same content and were written to or replaced in between.
+  size_t touched() const { return paths.size() - changed - added - removed; }
 };
 ListingChange Compare(const Listing& before, const Listing& after, int64_t since_ns, size_t limit = 10);
 

@@ -167,7 +167,7 @@ TEST_F(ListingTest, AFileThatIsAsItWasAndWasWrittenToIsTouched) {
   ASSERT_TRUE(sys::SetModifiedTime(Path("a.c"), WallTime(Duration(times))));
   const auto change = Compare(before, List(), 0);
   EXPECT_FALSE(change.Any());
-  EXPECT_EQ(change.touched, 1U);
+  EXPECT_EQ(change.touched(), 1U);
   EXPECT_EQ(change.paths, std::vector<std::string>{"a.c"});
 }
 

@@ -148,9 +148,9 @@ Result<> CheckPath(std::string_view what, const std::string& path) {
                    "{} {} has a blank, a colon or a $ in its path, and make can't work with that", what,
                    Printable(path))
       .Hint(
-          "rename the folder (for the build folder: -O DIR); a symbolic link does not help, as make sees "
-          "where "
-          "it leads");
+          "rename the folder (for the build folder: -O DIR); a symbolic link does not help: make sees where "
+          "it "
+          "leads");
 }
 
 std::vector<std::string> BuildVariables(const config::Environment& environment) {

@@ -26,22 +26,12 @@ std::string OptionWords(const CommandSpec& command) {
   return Join(words, " ");
 }
 
-// "show prune" for `runs`.
-std::string SubcommandWords(const CommandSpec& command) {
-  std::vector<std::string> words;
-  for (const auto* other : Shown()) {
-    if (other->name.starts_with(std::string(command.name) + " "))
-      words.emplace_back(other->name.substr(command.name.size() + 1));
-  }
-  return Join(words, " ");
-}
-
 // What the operand can be: a shell word list, or a command substitution.
 std::string OperandWords(const CommandSpec& command) {
   if (command.name == "template show") return "$(kiln complete templates 2>/dev/null)";
   if (command.name == "rerun" || command.name == "runs show") return "$(kiln complete runs 2>/dev/null)";
   if (command.name == "completion") return "bash zsh fish";
-  if (command.name != "help") return SubcommandWords(command);
+  if (command.name != "help") return Join(SecondWords(command.name), " ");
   std::vector<std::string> words;
   for (const auto* other : Shown()) {
     if (other->name.find(' ') == std::string_view::npos) words.emplace_back(other->name);
@@ -242,7 +232,7 @@ std::string Fish() {
     const size_t blank = command->name.find(' ');
     if (blank == std::string_view::npos) {
       condition = fmt::format("not __kiln_past_dashes; and __fish_seen_subcommand_from {}", command->name);
-      const std::string below = SubcommandWords(*command);
+      const std::string below = Join(SecondWords(command->name), " ");
       if (!below.empty()) condition += "; and not __fish_seen_subcommand_from " + below;
       out += fmt::format("complete -c kiln -n __fish_use_subcommand -a {} -d {}\n", command->name,
                          FishQuote(command->summary));

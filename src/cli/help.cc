@@ -125,10 +125,8 @@ std::string CommandHelp(const CommandSpec& command, const Terminal& terminal) {
 
 std::string GroupHelp(std::string_view group, const Terminal& terminal) {
   std::string lines;
-  for (const CommandSpec& command : Commands()) {
-    if (!command.hidden && command.name.starts_with(std::string(group) + " "))
-      lines += Line(command.name, command.summary, terminal, 18);
-  }
+  for (const CommandSpec* command : CommandsBelow(group))
+    lines += Line(command->name, command->summary, terminal, 18);
   if (lines.empty()) return "";
   return fmt::format("{}\n{}\nkiln {} WORD --help explains one, with examples.\n",
                      terminal.Paint(Style::kBold, "Commands:"), lines, group);

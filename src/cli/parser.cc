@@ -43,16 +43,6 @@ bool TakesMany(const CommandSpec& command) {
   return command.operands == Operands::kFiles || command.operands == Operands::kWords;
 }
 
-// The second words of the commands that begin with this one.
-std::vector<std::string> WordsAfter(std::string_view first) {
-  std::vector<std::string> words;
-  for (const CommandSpec& command : Commands()) {
-    if (!command.hidden && command.name.starts_with(std::string(first) + " "))
-      words.emplace_back(command.name.substr(first.size() + 1));
-  }
-  return words;
-}
-
 Result<> CheckOperands(const CommandSpec& command, const std::vector<std::string>& operands) {
   const auto usage = [&](std::string message) {
     return Error(ErrorCode::kInvalidArgument, std::move(message))
@@ -64,16 +54,16 @@ Result<> CheckOperands(const CommandSpec& command, const std::vector<std::string
   const size_t limit = command.operands == Operands::kNone ? 0 : 1;
   if (operands.size() <= limit) return {};
   const std::string& extra = operands[limit];
-  if (const auto nearest = Nearest(extra, WordsAfter(command.name)))
+  if (const auto nearest = Nearest(extra, SecondWords(command.name)))
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("kiln {} has nothing to do with '{}'", command.name, Printable(extra)))
         .Hint(fmt::format("did you mean `kiln {} {}`?", command.name, *nearest));
   return usage(fmt::format("'{}' is one word more than kiln {} takes", Printable(extra), command.name));
 }
 
-// A first word that is nearly one of this command's own. What is meant for others stands after "--".
+// A first word that is nearly one of this command's own. What is meant for another program stands after "--".
 Result<> CheckWord(const CommandSpec& command, const std::string& word) {
-  const std::vector<std::string> words = WordsAfter(command.name);
+  const std::vector<std::string> words = SecondWords(command.name);
   auto nearest = Nearest(word, words);
   for (const auto& [other, ours] :
        {std::pair("ls", "list"), std::pair("remove", "rm"), std::pair("delete", "rm")})
@@ -81,9 +71,8 @@ Result<> CheckWord(const CommandSpec& command, const std::string& word) {
   if (!nearest) return {};
   return MakeError(ErrorCode::kInvalidArgument, "there is no command 'kiln {} {}'", command.name,
                    Printable(word))
-      .Hint(
-          fmt::format("did you mean `kiln {0} {1}`? What make is to be told stands after --: kiln {0} -- {2}",
-                      command.name, *nearest, Printable(ShellQuote(word))));
+      .Hint(fmt::format("did you mean `kiln {0} {1}`? If not: kiln {0} -- {2}", command.name, *nearest,
+                        Printable(ShellQuote(word))));
 }
 
 }  // namespace
@@ -111,7 +100,7 @@ Result<Found> FindIn(const std::vector<std::string>& arguments) {
   for (const CommandSpec& command : Commands()) {
     if (!command.hidden && command.name.find(' ') == std::string_view::npos) names.emplace_back(command.name);
   }
-  const std::vector<std::string> second = WordsAfter(arguments[0]);
+  const std::vector<std::string> second = SecondWords(arguments[0]);
   if (!second.empty()) {
     const std::string all = fmt::format("one of: {}", Join(second, ", "));
     if (arguments.size() < 2 || arguments[1].starts_with('-'))

@@ -400,6 +400,21 @@ const CommandSpec* FindCommand(std::string_view name) {
   return nullptr;
 }
 
+std::vector<const CommandSpec*> CommandsBelow(std::string_view first) {
+  std::vector<const CommandSpec*> below;
+  for (const CommandSpec& command : kCommands) {
+    if (!command.hidden && command.name.starts_with(std::string(first) + " ")) below.push_back(&command);
+  }
+  return below;
+}
+
+std::vector<std::string> SecondWords(std::string_view first) {
+  std::vector<std::string> words;
+  for (const CommandSpec* command : CommandsBelow(first))
+    words.emplace_back(command->name.substr(first.size() + 1));
+  return words;
+}
+
 std::vector<OptionSpec> OptionsOf(const CommandSpec& command) {
   std::vector<OptionSpec> options;
   if (command.settings) {

@@ -52,6 +52,10 @@ struct CommandSpec {
 /// In the order in which help lists them.
 std::span<const CommandSpec> Commands();
 const CommandSpec* FindCommand(std::string_view name);
+/// Those whose first word it is and that help shows: "kconfig why" and others of "kconfig".
+std::vector<const CommandSpec*> CommandsBelow(std::string_view first);
+/// Their second words.
+std::vector<std::string> SecondWords(std::string_view first);
 /// All options, the settings' and --help among them, in the order of the help.
 std::vector<OptionSpec> OptionsOf(const CommandSpec& command);
 /// "--cpus" of "--cpus,-p".

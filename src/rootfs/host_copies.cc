@@ -20,23 +20,28 @@ constexpr int kMostLinks = 40;
 
 uint32_t TypeOf(const sys::FileIdentity& state) { return state.mode & S_IFMT; }
 
+// Where a path of the system below `root` is.
+std::string InHost(const std::string& root, const std::string& path) {
+  return root == "/" ? path : root + path;
+}
+
 /// Collects what lies on the ways to files.
 class Collector {
  public:
-  explicit Collector(const std::string& root) : root_(root == "/" ? "" : root) {}
+  explicit Collector(const std::string& root) : root_(root) {}
 
   /// The file at the end of the way, links resolved. Nothing is collected when it is none, or can't be read.
   Result<std::string> Add(std::string_view path) {
     std::vector<HostCopy> way = KILN_TRY(Walk(path));
     HostCopy file = way.back();
-    if (TypeOf(file.state) != S_IFREG || file.state.size > kLargest || !sys::IsReadable(root_ + file.path))
+    if (TypeOf(file.state) != S_IFREG || file.state.size > kLargest ||
+        !sys::IsReadable(InHost(root_, file.path)))
       return MakeError(ErrorCode::kUnsupported, "{} is no file to copy", Printable(file.path));
     for (HostCopy& step : way)
       if (known_.insert(step.path).second) copies_.push_back(std::move(step));
     return std::move(file.path);
   }
 
-  std::string InHost(const std::string& path) const { return root_ + path; }
   std::vector<HostCopy> Take() && { return std::move(copies_); }
 
  private:
@@ -59,13 +64,13 @@ class Collector {
         continue;
       }
       HostCopy& step = way.emplace_back(HostCopy{.path = folder + "/" + part, .state = {}, .target = {}});
-      step.state = KILN_TRY(sys::IdentifyLink(InHost(step.path)));
+      step.state = KILN_TRY(sys::IdentifyLink(InHost(root_, step.path)));
       if (TypeOf(step.state) != S_IFLNK) {
         folder = step.path;
         continue;
       }
       if (++links > kMostLinks) return ErrnoError(ELOOP, "follow {}", Printable(path));
-      step.target = KILN_TRY(sys::ReadLink(InHost(step.path)));
+      step.target = KILN_TRY(sys::ReadLink(InHost(root_, step.path)));
       if (step.target.starts_with('/')) folder.clear();
       go(step.target);
     }
@@ -74,14 +79,14 @@ class Collector {
     return way;
   }
 
-  std::string root_;
+  const std::string& root_;
   std::set<std::string> known_;
   std::vector<HostCopy> copies_;
 };
 
-Result<> Collect(Collector& collector) {
+Result<> Collect(const std::string& root, Collector& collector) {
   const std::string shell = KILN_TRY(collector.Add("/bin/sh"));
-  const auto program = KILN_TRY(elf::FileSource::Open(collector.InHost(shell)));
+  const auto program = KILN_TRY(elf::FileSource::Open(InHost(root, shell)));
   const auto loader = KILN_TRY(elf::Interpreter(program, KILN_TRY(elf::ReadHeaders(program))));
   if (!loader) return MakeError(ErrorCode::kNotFound, "{} needs no loader", Printable(shell));
   const std::string found = KILN_TRY(collector.Add(*loader));
@@ -100,7 +105,7 @@ archive::Attributes AttributesOf(const HostCopy& copy) {
 std::vector<HostCopy> FindHostCopies(const std::string& root) {
   Collector collector(root);
   // Without copies all works as well, only slower.
-  if (!Collect(collector)) return {};
+  if (!Collect(root, collector)) return {};
   return std::move(collector).Take();
 }
 
@@ -120,7 +125,7 @@ std::string StateOf(const std::vector<HostCopy>& copies) {
 Result<> WriteHostCopies(const std::string& root, const std::vector<HostCopy>& copies, int fd) {
   archive::NewcWriter archive;
   for (const HostCopy& copy : copies) {
-    const std::string there = root == "/" ? copy.path : root + copy.path;
+    const std::string there = InHost(root, copy.path);
     const std::string here = std::string(kHostCopies.substr(1)) + copy.path;
     const uint32_t type = TypeOf(copy.state);
     if (type == S_IFDIR) {
