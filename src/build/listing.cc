@@ -122,12 +122,14 @@ class Walk {
   }
 
   // Then `status` becomes that of what is at the end of the link. A folder out there is looked into once,
-  // however many links lead to it.
+  // however many links lead to it; not one that the tree itself is in ("/", a home), as nothing is built of
+  // all that. What can't be read is nothing that make reads.
   bool LeadsOut(const std::string& link, struct stat& status) {
     const auto real = sys::CanonicalPath(link);
     if (!real || *real == real_ || real->starts_with(real_ + "/")) return false;
     struct stat end{};
-    if (::stat(real->c_str(), &end) != 0) return false;
+    if (::stat(real->c_str(), &end) != 0 || !sys::IsReadable(*real)) return false;
+    if (*real == "/" || real_.starts_with(*real + "/")) return false;
     if (S_ISDIR(end.st_mode)) {
       const std::lock_guard lock(mutex_);
       if (!folders_out_.insert(*real).second) return false;

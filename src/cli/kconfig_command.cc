@@ -239,12 +239,12 @@ Result<int> KconfigSetCommand(Context& context, const Parsed& parsed) {
   progress.Clear();
   if (!result) return std::move(result).error();
   const bool write = result->holds && !parsed.Has("--dry-run");
-  if (write) {
-    // As Kconfig does it.
+  // As Kconfig keeps it.
+  const bool is_other = write && result->text != scene.config_text;
+  if (is_other)
     KILN_TRY(sys::WriteFileAtomic(scene.config_path + ".old", scene.config_text),
              "keeping the configuration");
-    KILN_TRY(sys::WriteFileAtomic(scene.config_path, result->text), "writing the configuration");
-  }
+  if (write) KILN_TRY(sys::WriteFileAtomic(scene.config_path, result->text), "writing the configuration");
   if (parsed.Has("--json")) {
     KILN_TRY(context.terminal.Print(JsonText(SetJson(*result, scene.config_path, write))));
     return result->holds ? 0 : 1;
@@ -255,8 +255,10 @@ Result<int> KconfigSetCommand(Context& context, const Parsed& parsed) {
   } else {
     if (!result->added.empty()) out += fmt::format("Also needed, and set: {}\n", WordsOf(result->added));
     out += result->changes.empty() ? "Nothing changes.\n" : "Changes:\n" + ChangesText(result->changes);
-    out += write ? fmt::format("Written to {0}; what it was is in {0}.old\n", Printable(scene.config_path))
-                 : fmt::format("{} stays as it was (--dry-run).\n", Printable(scene.config_path));
+    const std::string path = Printable(scene.config_path);
+    out +=
+        write ? fmt::format("Written to {}{}\n", path, is_other ? "; what it was is in " + path + ".old" : "")
+              : path + " stays as it was (--dry-run).\n";
   }
   KILN_TRY(context.terminal.Print(out));
   return result->holds ? 0 : 1;
